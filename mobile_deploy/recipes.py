@@ -1,0 +1,150 @@
+"""Quantization recipes as data: what each `--quant` name means, and the names people also use for it.
+
+| recipe  | weights | activations | default input and output |
+|---------|---------|-------------|--------------------------|
+| float32 | float32 | float32     | float32                  |
+| float16 | float16 | float32     | float32                  |
+| dynamic | int8    | float32     | float32                  |
+| int8    | int8    | int8        | uint8                    |
+| int16x8 | int8    | int16       | float32                  |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mobile_deploy.errors import BadOptionError, UnknownNameError
+
+IoType = Literal["uint8", "int8", "float32"]
+Granularity = Literal["per-channel", "per-tensor"]
+
+IO_TYPES: tuple[IoType, ...] = ("uint8", "int8", "float32")
+GRANULARITIES: tuple[Granularity, ...] = ("per-channel", "per-tensor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One way to store and compute a network.
+
+    Attributes:
+        name: The `--quant` name.
+        weight_bits: Bits of a stored convolution or dense weight.
+        activation_bits: Bits of a computed activation; 32 means float32.
+        needs_calibration: Whether activation ranges must be measured on pictures.
+        io_types: Input and output types it can have, the default first.
+        minimum_runtime: Oldest TFLite release that computes it right.
+        gives: One clause for tables and help.
+    """
+
+    name: str
+    weight_bits: int
+    activation_bits: int
+    needs_calibration: bool
+    io_types: tuple[IoType, ...]
+    minimum_runtime: str
+    gives: str
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether every operator computes in integers, so that a float leftover is a failure."""
+        return self.activation_bits < 32
+
+
+# minimum_runtime, measured: TensorFlow 2.16.1 (the newest AAR on Maven Central) and LiteRT 1.0.1 run all five bit-equal;
+# TFLite 2.14 gives 0 % accuracy for `dynamic` without a word. The others are older operator versions, not measured below 2.14.
+_RECIPES = (
+    # fmt: off
+    Recipe(name="float32", weight_bits=32, activation_bits=32, needs_calibration=False, io_types=("float32",),
+           minimum_runtime="2.14", gives="the reference; largest"),
+    Recipe(name="float16", weight_bits=16, activation_bits=32, needs_calibration=False, io_types=("float32",),
+           minimum_runtime="2.14", gives="half the size, float accuracy; for GPUs"),
+    Recipe(name="dynamic", weight_bits=8, activation_bits=32, needs_calibration=False, io_types=("float32",),
+           minimum_runtime="2.16", gives="a quarter of the size, float activations; slow on CPUs"),
+    Recipe(name="int8", weight_bits=8, activation_bits=8, needs_calibration=True, io_types=("uint8", "int8", "float32"),
+           minimum_runtime="2.14", gives="a quarter of the size and the fastest; needs calibration pictures"),
+    Recipe(name="int16x8", weight_bits=8, activation_bits=16, needs_calibration=True, io_types=("float32",),
+           minimum_runtime="2.14", gives="near-float accuracy, no fast kernels on CPUs"),
+    # fmt: on
+)
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
+
+# Other tools' words. `uint8` also fixes the input and output type, see `resolve_recipes`.
+ALIASES: dict[str, str] = {
+    "fp32": "float32",
+    "fp16": "float16",
+    "drq": "dynamic",
+    "w8a8": "int8",
+    "w8a16": "int16x8",
+    "uint8": "int8",
+}
+
+
+def get_recipe(name: str) -> Recipe:
+    """Finds a recipe by its name or an alias.
+
+    Args:
+        name: Such as "int8" or "fp16".
+
+    Returns:
+        The recipe.
+
+    Raises:
+        UnknownNameError: No recipe has that name.
+
+    >>> get_recipe("fp16").name
+    'float16'
+    """
+    recipe = RECIPES.get(ALIASES.get(name, name))
+    if recipe is None:
+        raise UnknownNameError(kind="recipe", name=name, known=(*RECIPES, *ALIASES))
+    return recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeRequest:
+    """A recipe together with the input and output type it shall have.
+
+    Attributes:
+        recipe: The recipe.
+        io: Type of the input and output tensor.
+    """
+
+    recipe: Recipe
+    io: IoType
+
+
+def resolve_recipes(names: Iterable[str], *, io: str | None = None) -> tuple[RecipeRequest, ...]:
+    """Turns `--quant` and `--io` into requests; duplicates collapse, order stays.
+
+    Args:
+        names: Recipe names or aliases; "uint8" means int8 with uint8 input and output.
+        io: "uint8", "int8", "float32", or None for each recipe's default. It applies to the recipes that can have it;
+            naming one that none of them can have is an error.
+
+    Returns:
+        One request per distinct recipe.
+
+    Raises:
+        UnknownNameError: A name is not a recipe, or `io` not a type.
+        BadOptionError: No recipe was named, "uint8" met another `io`, or no named recipe can have `io`.
+
+    >>> [(r.recipe.name, r.io) for r in resolve_recipes(["fp32", "uint8", "int8"])]
+    [('float32', 'float32'), ('int8', 'uint8')]
+    """
+    names = tuple(names)
+    if not names:
+        raise BadOptionError(option="--quant", problem=f"names no recipe; known: {', '.join(RECIPES)}")
+    if io is not None and io not in IO_TYPES:
+        raise UnknownNameError(kind="input/output type", name=io, known=IO_TYPES)
+    if "uint8" in names and io not in (None, "uint8"):
+        raise BadOptionError(option="--quant", problem=f"uint8 means int8 with --io uint8, which contradicts --io {io}")
+    recipes = tuple(dict.fromkeys(get_recipe(name) for name in names))
+    if io is not None and not any(io in recipe.io_types for recipe in recipes):
+        can = "; ".join(f"{recipe.name}: {', '.join(recipe.io_types)}" for recipe in recipes)
+        raise BadOptionError(option="--io", problem=f"{io} is not possible here ({can})")
+    return tuple(
+        RecipeRequest(recipe=recipe, io=next((t for t in recipe.io_types if t == io), recipe.io_types[0]))
+        for recipe in recipes
+    )
