@@ -98,6 +98,18 @@ class BadOptionError(UsageError):
         super().__init__(f"{option}: {problem}", hint=hint)
 
 
+class MachineNotReadyError(EnvironmentMissingError):
+    """Something that every export needs is missing or unfit on this machine.
+
+    Attributes:
+        lacking: One clause for each, such as "keras is too old".
+    """
+
+    def __init__(self, *, lacking: Iterable[str]) -> None:
+        self.lacking = tuple(lacking)
+        super().__init__(f"export cannot work here: {'; '.join(self.lacking)}", hint="follow the fixes of `mobile-deploy doctor`")
+
+
 class OutputExistsError(UsageError):
     """The output is already there and was not asked to be replaced."""
 
@@ -120,3 +132,170 @@ class UnreadableFileError(InputDataError):
     def __init__(self, *, path: object, problem: str, hint: str = "") -> None:
         self.path = path
         super().__init__(f"cannot use {path}: {problem}", hint=hint)
+
+
+class BadPictureError(InputDataError):
+    """A file that is no picture, is cut short, or is too large to decode safely.
+
+    Attributes:
+        path: The file.
+        problem: What is wrong with it, without its path.
+    """
+
+    def __init__(self, *, path: object, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"cannot use the picture {path}: {problem}", hint="save it again as JPEG or PNG, or remove it")
+
+
+class CalibrationTooSmallError(InputDataError):
+    """Too few usable pictures to measure activation ranges on.
+
+    Attributes:
+        source: The folder, or "builtin" or "arrays".
+        usable: How many pictures could be used.
+        needed: How many are needed at least.
+        skipped: "NAME (reason)" for each file that was not used.
+    """
+
+    def __init__(self, *, source: object, usable: int, needed: int, skipped: Iterable[str] = ()) -> None:
+        self.source = source
+        self.usable = usable
+        self.needed = needed
+        self.skipped = tuple(skipped)
+        shown = "; ".join((*self.skipped[:3], *(("...",) if len(self.skipped) > 3 else ())))
+        left_out = f"; {len(self.skipped)} skipped: {shown}" if self.skipped else ""
+        super().__init__(
+            f"too few calibration pictures in {source}: {usable} usable, at least {needed} needed{left_out}",
+            hint="give a folder of about 100 typical JPEG, PNG, WebP or BMP pictures, or --calibration builtin",
+        )
+
+
+class BadDatasetError(InputDataError):
+    """A folder of labelled pictures whose labels and files do not fit together.
+
+    Attributes:
+        path: The folder, or the file in it that is wrong.
+    """
+
+    def __init__(self, *, path: object, problem: str) -> None:
+        self.path = path
+        super().__init__(
+            f"cannot use the labelled pictures in {path}: {problem}",
+            hint="give one folder per class (named by class name, index or wnid), "
+            "or a labels.csv with the columns filename and class_index",
+        )
+
+
+class NoConnectionError(EnvironmentMissingError):
+    """A server cannot be reached: no network, no such name, nobody listening, or no answer in time."""
+
+    def __init__(self, *, url: str, reason: str) -> None:
+        self.url = url
+        super().__init__(f"cannot reach {url}: {reason}", hint="check the network or the proxy settings, and run again")
+
+
+class DownloadRefusedError(EnvironmentMissingError):
+    """A server was reached and does not give the file.
+
+    Attributes:
+        url: What was asked for.
+        answer: What came instead, such as "404 Not Found".
+    """
+
+    def __init__(self, *, url: str, answer: str) -> None:
+        self.url = url
+        self.answer = answer
+        super().__init__(f"no file from {url}: {answer}", hint="open the address in a browser to see what is there")
+
+
+class DownloadInterruptedError(EnvironmentMissingError):
+    """A transfer broke off; what arrived is kept and the next try goes on from there."""
+
+    def __init__(self, *, url: str, reason: str, arrived_bytes: int, total_bytes: int | None = None) -> None:
+        self.url = url
+        self.arrived_bytes = arrived_bytes
+        of_all = "" if total_bytes is None else f" of {total_bytes}"
+        super().__init__(
+            f"download interrupted after {arrived_bytes}{of_all} bytes of {url}: {reason}",
+            hint="run the same command again; it goes on from there",
+        )
+
+
+class HashMismatchError(EnvironmentMissingError):
+    """A file arrived whole and is not the one that was published.
+
+    Attributes:
+        kind: What differs: "MD5", "SHA-256" or "length in bytes".
+        expected: The published value.
+        actual: The value of what arrived.
+    """
+
+    def __init__(self, *, source: object, kind: str, expected: str, actual: str) -> None:
+        self.source = source
+        self.kind = kind
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"{kind} of {source} is {actual}, expected {expected}; the file was removed",
+            hint="run again; if it stays so, a proxy or a mirror changes the file",
+        )
+
+
+class UntrustedModelError(UsageError):
+    """A model in a format that can run code when it is loaded, given without consent to that."""
+
+    def __init__(self, *, path: object) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is a SavedModel, which can run code when it is loaded",
+            hint="pass --trust if you know where it comes from, or save the model as a .keras file",
+        )
+
+
+class UnsafeLayerError(InputDataError):
+    """A layer of a model file that could run code chosen by whoever wrote the file.
+
+    Attributes:
+        path: The file.
+        layer: Name of the layer.
+    """
+
+    def __init__(self, *, path: object, layer: str, holds: str, hint: str = "") -> None:
+        self.path = path
+        self.layer = layer
+        super().__init__(
+            f"cannot load {path}: layer {layer!r} holds {holds}, which can run any code and so cannot be loaded safely",
+            hint=hint or "rebuild the layer from built-in Keras layers, or in Python pass the loaded model itself",
+        )
+
+
+class LambdaLayerError(UnsafeLayerError):
+    """A Lambda layer or Python lambda in a model file."""
+
+    def __init__(self, *, path: object, layer: str) -> None:
+        super().__init__(
+            path=path,
+            layer=layer,
+            holds="a Python lambda",
+            hint="replace it by a Rescaling layer or another built-in operation and save the model again",
+        )
+
+
+class CustomLayerError(InputDataError):
+    """A class in a model file that is not Keras's own; its code is not in the file.
+
+    Attributes:
+        path: The file.
+        layer: Name of the layer.
+        class_name: The class, with its module where the file names one.
+    """
+
+    def __init__(self, *, path: object, layer: str, class_name: str) -> None:
+        self.path = path
+        self.layer = layer
+        self.class_name = class_name
+        super().__init__(
+            f"cannot load {path}: layer {layer!r} is of class {class_name}, which is not part of Keras and not in the file",
+            hint="in Python, load the model with its class and pass the model itself",
+        )

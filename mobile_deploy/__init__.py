@@ -1,0 +1,68 @@
+"""From a MobileNet in Keras to an audited int8 .tflite on a phone, with the truth told at every step.
+
+A tour, from the ground up; a room imports only from rooms above it in this list:
+
+    errors                     what can go wrong, one class per remedy, each with the next step
+    files                      writing whole or not at all, hashes, the cache, downloads
+    statistics                 intervals and paired tests
+    recipes                    what `--quant int8` and its siblings mean
+    variants                   the networks as tables, taken from the papers
+    contract                   what a caller must know to feed a .tflite and read its answer
+    bundle                     the .tflite with its contract and labels, as a folder
+    data                       pictures: decoding, fitting, calibration sets, labelled folders
+    models                     Keras networks from tables, weights, the user's own models
+    tflite                     converting, calibrating, quantizing, auditing and running
+    evaluation, report         accuracy and error; tables
+    pipeline                   the jobs: export, quantize, predict, doctor
+    cli                        the command line: one module per command
+
+The names below are the Python API; the command line calls exactly these. They load on first use, so that importing the
+package costs nothing and only what needs TensorFlow imports it.
+
+    build_model(spec, keras=keras)   a Keras model from a row table
+    export                           variant or Keras model to bundles
+    quantize                         float .tflite to bundles, without TensorFlow
+    load_bundle                      a bundle from its folder
+    predict                          what a bundle says to pictures
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mobile_deploy.bundle import load_bundle as load_bundle
+    from mobile_deploy.models.build import build_model as build_model
+    from mobile_deploy.pipeline.export import export as export
+    from mobile_deploy.pipeline.predict import predict as predict
+    from mobile_deploy.pipeline.quantize import quantize as quantize
+
+# Spelled out a second time because type checkers read only the imports above, and Python only this.
+_HOMES = {
+    "build_model": "mobile_deploy.models.build",
+    "export": "mobile_deploy.pipeline.export",
+    "load_bundle": "mobile_deploy.bundle",
+    "predict": "mobile_deploy.pipeline.predict",
+    "quantize": "mobile_deploy.pipeline.quantize",
+}
+
+__all__ = ["__version__", "build_model", "export", "load_bundle", "predict", "quantize"]
+
+try:
+    __version__ = version("mobile-deploy")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,78 @@
+"""The options that several commands share, each declared once, so that a word means the same everywhere.
+
+Defaults stand in the signatures of the commands. Values that a table of the toolkit knows (recipes, fits) stay text
+here: the function that reads the table checks them and names the near ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# How the command speaks.
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout and nothing else.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Also show what the tools underneath say.")]
+
+# Where results go.
+OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write the bundles into.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+
+# The network.
+AlphaOption = Annotated[float, typer.Option("--alpha", help="Width multiplier of the variant.")]
+ResolutionOption = Annotated[int, typer.Option("--resolution", metavar="PIXELS", help="Side of the square input.")]
+ClassesOption = Annotated[int, typer.Option("--classes", help="Number of classes.")]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", metavar="FILE", help="Class names, one a line, in output order.")
+]
+
+# Quantization.
+QuantOption = Annotated[
+    str, typer.Option("--quant", metavar="LIST", help="Comma-separated: float32, float16, dynamic, int8, int16x8.")
+]
+IoOption = Annotated[
+    str | None,
+    typer.Option(
+        "--io",
+        metavar="uint8|int8|float32",
+        help="Type of input and output; by default uint8 for int8, float32 for the others.",
+    ),
+]
+GranularityOption = Annotated[
+    str, typer.Option("--granularity", metavar="per-channel|per-tensor", help="What one weight scale covers.")
+]
+
+# Pictures.
+FitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="stretch|center-crop[:SHARE]|letterbox",
+        help="How a picture becomes a square.",
+    ),
+]
+CalibrationOption = Annotated[
+    str | None,
+    typer.Option("--calibration", metavar="DIR|builtin", help="Pictures to measure activation ranges on."),
+]
+CalibrationSamplesOption = Annotated[
+    int, typer.Option("--calibration-samples", metavar="N", help="Most pictures to calibrate on.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Labelled pictures to measure accuracy on.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Reads a comma-separated list; blanks around names and empty names do not count.
+
+    Args:
+        text: Such as "float32,int8".
+
+    >>> split_list("float32, int8,")
+    ('float32', 'int8')
+    """
+    return tuple(name for part in text.split(",") if (name := part.strip()))

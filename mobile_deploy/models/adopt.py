@@ -1,0 +1,185 @@
+"""The user's own model: loads a file without running code from it, and hands over something that can be traced.
+
+Nothing in the graph is rewritten here. Traced with `training=False`, nested models, augmentation and dropout leave no
+operator behind; preprocessing at the model's beginning stays and is folded on the float .tflite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from mobile_deploy.errors import BadOptionError, UnreadableFileError, UntrustedModelError
+from mobile_deploy.files import sha256_of_bytes, sha256_of_file
+from mobile_deploy.models.config_scan import for_inference, output_activation, refuse_unknown_layers, refuse_unsafe_layers
+from mobile_deploy.models.flavours import flavour_of, import_keras
+from mobile_deploy.models.model_files import KerasFlavour, ModelFile, read_model_file, write_copy
+
+Flavour = Literal["keras3", "keras2", "savedmodel"]
+
+# What building a model from a configuration or loading its weights can raise when the file does not fit this Keras.
+_LOAD_ERRORS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedModel:
+    """A model that is ready to be traced.
+
+    Attributes:
+        call: From a float32 (1, side, side, 3) tensor to the one float32 (1, N) output, in inference mode; works inside a
+            `tf.function`. It keeps the model alive.
+        side: Input height and width in pixels.
+        flavour: What loaded it.
+        name: The file's name without suffix, in letters, digits, dot, underscore and hyphen.
+        output_activation: Activation of the last layer, such as "softmax", if the model says; only a hint.
+        sha256: Digest of the file; of all names and contents for a folder; of all weights for a model in memory.
+    """
+
+    call: Callable[[Any], Any] = field(repr=False)
+    side: int
+    flavour: Flavour
+    name: str
+    output_activation: str | None
+    sha256: str
+
+
+def adopt_model(source: Path | object, *, side: int | None = None, trust: bool = False) -> AdoptedModel:
+    """Takes over a model of the user's own.
+
+    Args:
+        source: A `.keras` or `.h5` file, a SavedModel folder, or a Keras 3 or tf_keras model in memory.
+        side: Input height and width in pixels, for a model that leaves them open.
+        trust: Whether a SavedModel may be loaded, which can run code.
+
+    Returns:
+        The model, checked to have one square RGB input and one row of values as output.
+
+    Raises:
+        UnreadableFileError: Missing, damaged, not a model, or one with other inputs or outputs.
+        LambdaLayerError: The file holds a Python lambda.
+        UnsafeLayerError: The file holds another layer that could run code.
+        CustomLayerError: The file names a class that is not Keras's own.
+        UntrustedModelError: A SavedModel without `trust`.
+        BadOptionError: `side` is missing or contradicts the model.
+        KerasBackendError: Keras 3 runs on another backend than TensorFlow.
+    """
+    if not isinstance(source, Path):
+        return _adopt_live_model(source, side=side)
+    if source.is_dir():
+        return _adopt_saved_model(source, side=side, trust=trust)
+    return _adopt_file(source, side=side)
+
+
+def _adopt_file(path: Path, *, side: int | None) -> AdoptedModel:
+    file = read_model_file(path)
+    refuse_unsafe_layers(file.config, source=path)
+    keras = import_keras(file.flavour)
+    refuse_unknown_layers(file.config, known=dir(keras.layers), source=path)
+    return _adopt_keras_model(
+        _load(keras, file),
+        flavour=file.flavour,
+        config=file.config,
+        side=side,
+        source=path,
+        name=path.stem,
+        sha256=sha256_of_file(path),
+    )
+
+
+def _load(keras: Any, file: ModelFile) -> Any:  # noqa: ANN401  # Keras has no types
+    with TemporaryDirectory(prefix="mobile-deploy-") as folder:
+        copy = write_copy(file, for_inference(file.config), Path(folder))
+        # Keras 2 knows safe mode for its zip format alone, and refuses the word elsewhere.
+        safety = {} if (file.flavour, file.container) == ("keras2", "hdf5") else {"safe_mode": True}
+        try:
+            return keras.models.load_model(copy, compile=False, **safety)
+        except _LOAD_ERRORS as error:
+            raise _not_loadable(file.path, error) from error
+
+
+def _adopt_live_model(model: Any, *, side: int | None) -> AdoptedModel:  # noqa: ANN401
+    flavour = flavour_of(model)
+    keras = import_keras(flavour)
+    config = _serialized(keras, model)
+    return _adopt_keras_model(
+        _for_inference(keras, model, config),
+        flavour=flavour,
+        config=config,
+        side=side,
+        source=f"model {model.name!r}",
+        name=model.name,
+        sha256=sha256_of_bytes(b"".join(weight.tobytes() for weight in model.get_weights())),
+    )
+
+
+def _serialized(keras: Any, model: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """The configuration of a model in memory; empty for a subclass that has none."""
+    try:
+        config: Mapping[str, Any] = keras.saving.serialize_keras_object(model)
+    except NotImplementedError:
+        return {}
+    return config
+
+
+def _for_inference(keras: Any, model: Any, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The model itself, or its float32 twin when it computes in another type."""
+    wanted = for_inference(config)
+    if wanted == config:
+        return model
+    try:
+        twin = keras.saving.deserialize_keras_object({**wanted, "compile_config": None}, safe_mode=False)
+        twin.set_weights(model.get_weights())
+    except _LOAD_ERRORS as error:
+        raise _not_loadable(f"model {model.name!r}", error) from error
+    return twin
+
+
+def _adopt_keras_model(
+    model: Any,  # noqa: ANN401
+    *,
+    flavour: KerasFlavour,
+    config: Mapping[str, Any],
+    side: int | None,
+    source: object,
+    name: str,
+    sha256: str,
+) -> AdoptedModel:
+    _check_output([tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or ()], source=source)
+    return AdoptedModel(
+        call=lambda image: _only_float32(model(image, training=False)),
+        side=_input_side([tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or ()], side=side, source=source),
+        flavour=flavour,
+        name=_file_name(name),
+        output_activation=output_activation(config),
+        sha256=sha256,
+    )
+
+
+def _adopt_saved_model(path: Path, *, side: int | None, trust: bool) -> AdoptedModel:
+    if not (path / "saved_model.pb").is_file():
+        raise UnreadableFileError(path=path, problem="the folder is not a SavedModel: no saved_model.pb inside")
+    if not trust:
+        raise UntrustedModelError(path=path)
+    loaded, signature = _load_signature(path)
+    inputs = signature.structured_input_signature[1]
+    side = _input_side([_dimensions(spec) for spec in inputs.values()], side=side, source=path)
+    _check_output([_dimensions(spec) for spec in signature.structured_outputs.values()], source=path)
+    (input_name,) = inputs
+
+    def call(image: Any) -> Any:  # noqa: ANN401
+        # The signature alone does not keep the variables of the loaded object alive.
+        return _only_float32(loaded and signature(**{input_name: image}))
+
+    return AdoptedModel(
+        call=call,
+        side=side,
+        flavour="savedmodel",
+        name=_file_name(path.name),
+        output_activation=None,
+        sha256=_sha256_of_folder(path),
+    )

@@ -1,0 +1,151 @@
+"""The programs outside Python that parts of the toolkit use: how to ask each, what for, and how to get it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+# Maven paints its version even where nobody sees colours.
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One program.
+
+    Attributes:
+        name: What people call it.
+        program: What is looked for on the PATH.
+        arguments: What makes it print its version.
+        pattern: Regular expression whose group is the version.
+        needed_for: What cannot be done without.
+        fixes: How to install it, by `sys.platform`.
+    """
+
+    name: str
+    program: str
+    arguments: tuple[str, ...]
+    pattern: str
+    needed_for: str
+    fixes: Mapping[str, str]
+
+    def version(self, output: str) -> str:
+        """Finds the version in what the program printed; its first line if it is written in another way."""
+        match = re.search(self.pattern, output, re.MULTILINE)
+        return match[1] if match else next(iter(output.splitlines()), "")
+
+    def fix(self, platform: str) -> str:
+        """Says how to install it on a platform, as `sys.platform` names it."""
+        return self.fixes.get(platform, f"install {self.name} and put it on the PATH")
+
+
+TOOLS = (
+    Tool(
+        name="adb",
+        program="adb",
+        arguments=("version",),
+        pattern=r"^Version (\S+)",
+        needed_for="benchmark on a phone, install the app",
+        fixes={
+            "linux": "sudo apt install adb",
+            "darwin": "brew install --cask android-platform-tools",
+            "win32": "choco install adb",
+        },
+    ),
+    Tool(
+        name="java",
+        program="java",
+        arguments=("-version",),
+        pattern=r'version "([^"]+)"',
+        needed_for="build the Android app",
+        fixes={
+            "linux": "sudo apt install default-jdk-headless",
+            "darwin": "brew install openjdk",
+            "win32": "choco install temurin",
+        },
+    ),
+    Tool(
+        name="maven",
+        program="mvn",
+        arguments=("-version",),
+        pattern=r"Apache Maven (\S+)",
+        needed_for="build the Android app",
+        fixes={"linux": "sudo apt install maven", "darwin": "brew install maven", "win32": "choco install maven"},
+    ),
+)
+
+PHONE_FIXES: Mapping[str, str] = {
+    "missing": "connect a phone by USB and switch on Developer options > USB debugging",
+    "unauthorized": "unlock the phone and accept the USB debugging prompt",
+    "no permissions": "sudo apt install android-sdk-platform-tools-common, then plug the phone in again",
+    "other": "unplug the phone, plug it in again and unlock it",
+}
+"""What to do when no phone is usable, by its state as adb names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a program said.
+
+    Attributes:
+        output: Standard output and error together, without colours; empty when there is a problem.
+        problem: Why there is no answer; empty when there is one.
+    """
+
+    output: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """A phone as adb lists it.
+
+    Attributes:
+        serial: Its serial number.
+        state: "device" when usable, else such as "offline", "unauthorized", "no permissions".
+    """
+
+    serial: str
+    state: str
+
+
+def ask(command: Sequence[str], *, timeout_s: float) -> Answer:
+    """Runs a program and waits for it no longer than a deadline.
+
+    Args:
+        command: The program and its arguments.
+        timeout_s: The deadline in seconds.
+    """
+    # A file, not a pipe: a pipe stays open, and the reader stuck, while any child of a killed program lives.
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+        except OSError as error:
+            return Answer(problem=f"does not start: {error.strerror}")
+        with process:
+            try:
+                code = process.wait(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return Answer(problem=f"no answer in {timeout_s:g} s")
+        said.seek(0)
+        output = _PAINT.sub("", said.read().decode(errors="replace"))
+    if code != 0:
+        return Answer(problem=f"exit code {code}: {' '.join(output.split())[:120]}")
+    return Answer(output=output)
+
+
+def parse_phones(listing: str) -> tuple[Phone, ...]:
+    r"""Reads what `adb devices` prints.
+
+    >>> parse_phones("List of devices attached\nR58M\tdevice\n")
+    (Phone(serial='R58M', state='device'),)
+    """
+    lines = (line.partition("\t") for line in listing.splitlines())
+    # "no permissions (user in plugdev group; are your udev rules wrong?)": the state is what precedes the remark.
+    return tuple(
+        Phone(serial=serial, state=state.partition("(")[0].split(";")[0].strip()) for serial, tab, state in lines if tab
+    )

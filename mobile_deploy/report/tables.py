@@ -1,0 +1,172 @@
+"""Result tables: one small description that becomes text on a terminal, text in a file, or HTML in a notebook.
+
+Numbers stand right, with thousands separators; units are in the headers; a name is never cut short. A table that is
+wider than the terminal folds only the columns that say they may fold.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from io import StringIO
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+Cell = str | int | float | None
+"""What a cell may hold; None is shown as a dash and means that there is no such value."""
+
+# Wider than any table: where no terminal sets the width, the widest row does.
+_UNBOUNDED_COLUMNS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        header: Its heading, with the unit: "size (MB)".
+        digits: Digits after the point of a float.
+        folds: Whether long text may break into several lines on a narrow terminal.
+    """
+
+    header: str
+    digits: int = 2
+    folds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTable:
+    """Rows under headings; prints well and draws itself in a notebook.
+
+    Attributes:
+        columns: The columns, left to right.
+        rows: One cell per column.
+        title: A line above the table; empty for none.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+
+    def __str__(self) -> str:
+        target = StringIO()
+        print_table(self, file=target)
+        return target.getvalue().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(column.header)}</th>" for column in self.columns)
+        body = "".join(f"<tr>{_html_cells(self, row)}</tr>" for row in self.rows)
+        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def facts_table(facts: Mapping[str, Cell], *, title: str = "") -> ResultTable:
+    """Makes a table of names and values, without headings.
+
+    Args:
+        facts: Values by name, in order; units are in the names.
+        title: A line above the table; empty for none.
+
+    >>> print(facts_table({"layers": 28, "parameters": 4253864}))
+    layers             28
+    parameters  4,253,864
+    """
+    rows = tuple((name, format_cell(value)) for name, value in facts.items())
+    return ResultTable(columns=(Column(header=""), Column(header="", folds=True)), rows=rows, title=title)
+
+
+def format_cell(value: Cell, *, digits: int = 2) -> str:
+    """Writes one value.
+
+    Args:
+        value: Text, a number, or None for no value.
+        digits: Digits after the point of a float.
+
+    >>> format_cell(4253864), format_cell(3.14159), format_cell(None)
+    ('4,253,864', '3.14', '-')
+    """
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.{digits}f}"
+        case str():
+            return value
+
+
+def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
+    """Prints a table.
+
+    A terminal gets bold headings and its own width. Anything else gets plain text, as wide as the widest row.
+
+    Args:
+        table: The table.
+        file: Where to; standard output if None.
+    """
+    target = file or sys.stdout
+    console = Console(file=target, highlight=False)
+    drawn = _draw(table)
+    console.width = _width(console, drawn)
+    if console.is_terminal:
+        console.print(drawn, crop=False)
+        return
+    with console.capture() as captured:
+        console.print(drawn, crop=False)
+    # Padding is for the eye only; in a file it is noise.
+    target.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _draw(table: ResultTable) -> Table:
+    drawn = Table(
+        title=Text(table.title) if table.title else None,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_header=any(column.header for column in table.columns),
+        show_edge=False,
+        pad_edge=False,
+    )
+    for index, column in enumerate(table.columns):
+        drawn.add_column(
+            Text(column.header),
+            justify="right" if _is_numeric(table, index) else "left",
+            no_wrap=not column.folds,
+            overflow="fold",
+        )
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in _texts(table, row)))
+    return drawn
+
+
+def _width(console: Console, drawn: Table) -> int:
+    natural = Measurement.get(console, console.options.update(width=_UNBOUNDED_COLUMNS), drawn)
+    return max(console.width, natural.minimum) if console.is_terminal else natural.maximum
+
+
+def _is_numeric(table: ResultTable, index: int) -> bool:
+    cells = [row[index] for row in table.rows if row[index] is not None]
+    return bool(cells) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells)
+
+
+def _texts(table: ResultTable, row: tuple[Cell, ...]) -> tuple[str, ...]:
+    pairs = zip(table.columns, row, strict=True)
+    return tuple(format_cell(cell, digits=column.digits) for column, cell in pairs)
+
+
+def _html_cells(table: ResultTable, row: tuple[Cell, ...]) -> str:
+    def cell(index: int, text: str) -> str:
+        align = "right" if _is_numeric(table, index) else "left"
+        return f'<td style="text-align: {align}">{escape(text)}</td>'
+
+    return "".join(cell(index, text) for index, text in enumerate(_texts(table, row)))

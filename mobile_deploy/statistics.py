@@ -1,0 +1,80 @@
+"""Intervals and paired tests, so that no accuracy is shown without its doubt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proportion:
+    """A share with its Wilson interval.
+
+    Attributes:
+        count: Successes.
+        total: Trials.
+        low: Lower end, in [0, 1].
+        high: Upper end, in [0, 1].
+    """
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share itself, in [0, 1]."""
+        return self.count / self.total
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+
+def wilson(count: int, total: int, *, confidence: float = 0.95) -> Proportion:
+    """Gives a share and its Wilson score interval, which holds its promise at 0, at 1 and for few trials.
+
+    Source: Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+
+    Args:
+        count: Successes, 0 to total.
+        total: Trials, at least 1.
+        confidence: Probability that the interval covers the truth.
+
+    Returns:
+        The share with its interval.
+
+    Raises:
+        ValueError: `count` is outside 0 to `total`, or there is no trial.
+
+    >>> print(wilson(90, 100))
+    90.0% [82.6%, 94.5%]
+    """
+    if not 0 <= count <= total or total < 1:
+        raise ValueError(f"{count} of {total} is no share")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = count / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return Proportion(count=count, total=total, low=max(0.0, centre - half), high=min(1.0, centre + half))
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Gives the two-sided p-value that two classifiers differ on the same pictures, from the pictures they disagree on.
+
+    Source: McNemar, Q. (1947), Psychometrika 12; in its exact, binomial form.
+
+    Args:
+        only_first: Pictures that only the first got right.
+        only_second: Pictures that only the second got right.
+
+    Returns:
+        Probability of so uneven a split if both were equally good, in (0, 1].
+
+    >>> mcnemar_exact(0, 6)
+    0.03125
+    """
+    total = only_first + only_second
+    tail = sum(math.comb(total, k) for k in range(min(only_first, only_second) + 1)) / 2**total
+    return min(1.0, 2 * tail)

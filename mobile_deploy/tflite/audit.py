@@ -1,0 +1,259 @@
+"""Reads the written bytes back and says whether they are what was asked for.
+
+The file is parsed anew, held against its recipe and contract, and allocated and run once in a child process, so that an
+interpreter that crashes takes nothing else down.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from mobile_deploy.contract import ModelContract, Quantization
+from mobile_deploy.errors import BelowBarError
+from mobile_deploy.recipes import RECIPES, Recipe
+from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, read_graph
+
+# The interface between float input/output and an integer network; never a leftover.
+_BRIDGES = ("QUANTIZE", "DEQUANTIZE")
+_SATURATED_BIAS = 2**31 - 1
+_NEAR_ZERO_SCALE = 1e-8
+_FIRST_RUN_TIMEOUT_S = 120.0
+
+
+class AuditError(BelowBarError):
+    """A written file is not what was asked for.
+
+    Attributes:
+        recipe: The recipe asked for.
+        problems: What was found, one sentence each.
+    """
+
+    def __init__(self, *, recipe: str, problems: Sequence[str], hint: str) -> None:
+        self.recipe = recipe
+        self.problems = tuple(problems)
+        super().__init__(f"{recipe} failed its audit: {'; '.join(self.problems)}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What was found in a file.
+
+    Attributes:
+        problems: Why the file is not what was asked for; empty when it is.
+        float_ops: Operators that compute in float although the recipe is integer, by name with their count.
+        ops: Census of operators by name.
+        dtypes: Census of tensors by dtype.
+        saturated_biases: int32 biases at the end of their range.
+        near_zero_scales: Activation tensors with a scale under 1e-8, which holds no signal.
+        latency_ms: Median latency of one inference on this machine, one thread.
+        runs: Runs behind it.
+    """
+
+    problems: tuple[str, ...]
+    float_ops: Mapping[str, int]
+    ops: Mapping[str, int]
+    dtypes: Mapping[str, int]
+    saturated_biases: int
+    near_zero_scales: int
+    latency_ms: float | None = None
+    runs: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """"clean", "float ops" when float leftovers were allowed, or "failed"."""
+        if self.problems:
+            return "failed"
+        return "float ops" if self.float_ops else "clean"
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the report as JSON values; latency, which differs from run to run, is left out."""
+        return {
+            "verdict": self.verdict,
+            "problems": list(self.problems),
+            "float_ops": dict(self.float_ops),
+            "ops": dict(self.ops),
+            "dtypes": dict(self.dtypes),
+            "saturated_biases": self.saturated_biases,
+            "near_zero_scales": self.near_zero_scales,
+        }
+
+
+def _is_float_op(graph: Graph, op: OpRecord) -> bool:
+    touched = (graph.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0)
+    return op.name not in _BRIDGES and any(tensor.dtype in ("float32", "float16") for tensor in touched)
+
+
+def float_ops_of(graph: Graph) -> dict[str, int]:
+    """Counts the operators that compute in float, by name."""
+    return dict(sorted(Counter(op.name for op in graph.ops if _is_float_op(graph, op)).items()))
+
+
+def _saturated_biases(graph: Graph) -> int:
+    total = 0
+    for op in graph.ops:
+        bias = op.inputs[2] if op.name in WEIGHTED_OPS and len(op.inputs) > 2 else -1
+        if bias >= 0 and graph.tensors[bias].dtype == "int32" and graph.tensors[bias].is_constant:
+            total += int((np.abs(graph.constant(bias).astype(np.int64)) >= _SATURATED_BIAS).sum())
+    return total
+
+
+def _near_zero_scales(graph: Graph) -> int:
+    return sum(
+        1 for tensor in graph.tensors if not tensor.is_constant and tensor.scales and min(tensor.scales) < _NEAR_ZERO_SCALE
+    )
+
+
+def _weights_kept(graph: Graph, recipe: Recipe) -> str | None:
+    """Says when kernels are stored in a wider type than the recipe's."""
+    stored = {16: ("float16",), 8: ("int8",)}.get(recipe.weight_bits)
+    if stored is None:
+        return None
+    by_buffer = [graph.tensors[op.inputs[1]] for op in graph.ops if op.name in WEIGHTED_OPS]
+    sources = {op.outputs[0]: op.inputs[0] for op in graph.ops if op.name == "DEQUANTIZE"}
+    wide = [t.name for t in by_buffer if graph.tensors[sources.get(t.index, t.index)].dtype not in stored]
+    return f"{len(wide)} kernels are not {stored[0]}, the first {wide[0]}" if wide else None
+
+
+def _end_problems(graph: Graph, contract: ModelContract) -> list[str]:
+    """Holds input and output tensor against the contract."""
+    problems = []
+    ends = (("input", graph.inputs, contract.input), ("output", graph.outputs, contract.output))
+    for name, indices, promised in ends:
+        if len(indices) != 1:
+            problems.append(f"{len(indices)} {name}s instead of one")
+            continue
+        tensor = graph.tensors[indices[0]]
+        if tensor.dtype != promised.dtype:
+            problems.append(f"{name} is {tensor.dtype}, the contract says {promised.dtype}")
+        found = Quantization(scale=tensor.scales[0], zero_point=tensor.zero_points[0]) if tensor.scales else None
+        if not _same_quantization(found, promised.quantization):
+            problems.append(f"{name} quantization is {found}, the contract says {promised.quantization}")
+    shape = graph.tensors[graph.inputs[0]].shape
+    if shape != (1, contract.input.side, contract.input.side, 3):
+        problems.append(f"input shape is {list(shape)}, the contract says side {contract.input.side}")
+    return problems
+
+
+def _same_quantization(found: Quantization | None, promised: Quantization | None) -> bool:
+    if found is None or promised is None:
+        return found is promised
+    # The file stores float32.
+    return bool(np.isclose(found.scale, promised.scale, rtol=1e-6)) and found.zero_point == promised.zero_point
+
+
+def audit_file(data: bytes, recipe: Recipe, contract: ModelContract, *, allow_float_ops: bool) -> AuditReport:
+    """Holds the bytes of a file against its recipe and contract, without running them.
+
+    Args:
+        data: The written bytes.
+        recipe: What was asked for.
+        contract: What callers are promised.
+        allow_float_ops: Whether float leftovers in an integer recipe are accepted.
+
+    Returns:
+        The findings; `problems` is empty when the file is what was asked for.
+
+    Raises:
+        UnreadableFileError: The bytes cannot be parsed.
+    """
+    graph = read_graph(data)
+    float_ops = float_ops_of(graph) if recipe.is_integer else {}
+    saturated, near_zero = _saturated_biases(graph), _near_zero_scales(graph)
+    custom = sorted({op.name for op in graph.ops if op.is_custom})
+    problems = _end_problems(graph, contract)
+    if float_ops and not allow_float_ops:
+        named = ", ".join(f"{count} {name}" for name, count in float_ops.items())
+        problems.append(f"{named} left in float: no {recipe.name} kernel")
+    if custom:
+        problems.append(f"custom operators {', '.join(custom)}: a plain runtime refuses them")
+    if saturated:
+        problems.append(f"{saturated} saturated biases")
+    if (kept := _weights_kept(graph, recipe)) is not None and not allow_float_ops:
+        problems.append(kept)
+    return AuditReport(
+        problems=tuple(problems),
+        float_ops=float_ops,
+        ops=dict(sorted(Counter(op.name for op in graph.ops).items())),
+        dtypes=dict(sorted(Counter(tensor.dtype for tensor in graph.tensors).items())),
+        saturated_biases=saturated,
+        near_zero_scales=near_zero,
+    )
+
+
+def audit_hint(recipe: Recipe) -> str:
+    """Gives the next step after a failed audit: accept the leftovers, or a recipe without them."""
+    others = ", ".join(name for name in RECIPES if name != recipe.name)
+    return f"pass --allow-float-ops to write it all the same, or choose another --quant ({others})"
+
+
+@dataclass(slots=True)
+class TrialProcess:
+    """A child process that runs untrusted or fresh files; started early, it imports LiteRT while others work.
+
+    A context manager. A file that crashes the child is reported, and the next file gets a new child.
+    """
+
+    seconds: float = 0.3
+    _child: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "mobile_deploy.tflite.trial", str(self.seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def _stop(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def run(self, path: Path) -> dict[str, Any]:
+        """Allocates and runs a file in the child.
+
+        Args:
+            path: A .tflite file.
+
+        Returns:
+            What `runner.time_file` gives, or {"error": reason}.
+        """
+        if self._child is None:
+            self._start()
+        child = self._child
+        if child is None or child.stdin is None or child.stdout is None:
+            raise RuntimeError("the child process has no pipes")
+        try:
+            child.stdin.write(json.dumps(str(path)) + "\n")
+            child.stdin.flush()
+            line = child.stdout.readline()
+        except OSError:
+            line = ""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        status = child.wait(timeout=_FIRST_RUN_TIMEOUT_S)
+        self._stop()
+        return {"error": f"the interpreter crashed (exit status {status})"}

@@ -1,0 +1,160 @@
+"""Runs a .tflite on this machine with LiteRT, pictures in, real values out, as the contract says."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mobile_deploy.contract import InputContract, ModelContract, OutputContract
+from mobile_deploy.errors import ToolFailedError
+
+
+class InterpreterError(ToolFailedError):
+    """LiteRT refused the file or failed while running it."""
+
+    def __init__(self, *, path: object, reason: str) -> None:
+        self.path = path
+        super().__init__(f"LiteRT cannot run {path}: {reason}", hint="run: mobile-deploy doctor")
+
+
+def open_interpreter(data: bytes, *, threads: int, source: object) -> Any:  # noqa: ANN401  # an untyped library
+    """Opens and allocates an interpreter on bytes.
+
+    Args:
+        data: A .tflite file.
+        threads: XNNPACK threads.
+        source: What to name in errors: a path.
+
+    Returns:
+        The allocated interpreter.
+
+    Raises:
+        InterpreterError: LiteRT refuses the file.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_content=data, num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise InterpreterError(path=source, reason=str(error).strip()) from error
+    return interpreter
+
+
+def encode_pictures(pictures: npt.NDArray[np.uint8], contract: InputContract) -> npt.NDArray[Any]:
+    """Turns pictures into what the input tensor holds.
+
+    Args:
+        pictures: (N, side, side, 3) uint8 RGB.
+        contract: Type and range of the input tensor.
+
+    Returns:
+        (N, side, side, 3) in the contract's dtype.
+    """
+    if contract.dtype == "uint8":
+        return pictures
+    if contract.dtype == "int8":
+        return (pictures.astype(np.int16) - 128).astype(np.int8)
+    return pictures.astype(np.float32) * np.float32(contract.pixel_scale) + np.float32(contract.low)
+
+
+def decode_output(raw: npt.NDArray[Any], contract: OutputContract) -> npt.NDArray[np.float32]:
+    """Turns what the output tensor holds into real values, float32 in the same shape."""
+    if contract.quantization is None:
+        return raw.astype(np.float32)
+    return (raw.astype(np.float32) - contract.quantization.zero_point) * np.float32(contract.quantization.scale)
+
+
+class Runner:
+    """A loaded model that answers pictures; a context manager that frees the interpreter.
+
+    Args:
+        data: The .tflite file.
+        contract: How to feed it and read it.
+        threads: XNNPACK threads.
+        source: What to name in errors: a path.
+    """
+
+    def __init__(self, data: bytes, contract: ModelContract, *, threads: int = 1, source: object = "the .tflite") -> None:
+        self._interpreter = open_interpreter(data, threads=threads, source=source)
+        self._contract = contract
+        self._source = source
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.latencies_ms: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        del self._interpreter
+
+    def run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Answers pictures one by one, as a phone does, and keeps the time of each in `latencies_ms`.
+
+        Args:
+            pictures: (N, side, side, 3) uint8 RGB, fitted to the contract.
+
+        Returns:
+            (N, size) float32 real values, flattened when the output is a feature map.
+
+        Raises:
+            InterpreterError: LiteRT failed.
+        """
+        encoded = encode_pictures(pictures, self._contract.input)
+        answers = [decode_output(self._invoke(encoded[i : i + 1]), self._contract.output) for i in range(len(encoded))]
+        return np.stack(answers).reshape(len(answers), -1)
+
+    def _invoke(self, one: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        try:
+            self._interpreter.set_tensor(self._input, one)
+            start = time.perf_counter()
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise InterpreterError(path=self._source, reason=str(error).strip()) from error
+        self.latencies_ms.append((time.perf_counter() - start) * 1e3)
+        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)[0]
+        return output
+
+
+def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]:
+    """Allocates a file, runs it once, then again until `seconds` have passed.
+
+    The input is seeded noise, since latency does not depend on what is in the picture.
+
+    Args:
+        path: A .tflite file with one input.
+        seconds: How long to repeat after the first run.
+        threads: XNNPACK threads.
+
+    Returns:
+        "latency_ms" (median; of the first run when time allows no second), "runs", "finite" (whether a float output holds
+        finite numbers only).
+
+    Raises:
+        InterpreterError: LiteRT refuses the file or fails.
+    """
+    interpreter = open_interpreter(path.read_bytes(), threads=threads, source=path)
+    given = interpreter.get_input_details()[0]
+    noise = np.random.default_rng(0).integers(0, 256, size=given["shape"])
+    interpreter.set_tensor(given["index"], (noise if given["dtype"] == np.uint8 else noise - 128).astype(given["dtype"]))
+    times_ms: list[float] = []
+    deadline = time.perf_counter() + seconds
+    while not times_ms or time.perf_counter() < deadline:
+        start = time.perf_counter()
+        try:
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise InterpreterError(path=path, reason=str(error).strip()) from error
+        times_ms.append((time.perf_counter() - start) * 1e3)
+    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    steady = times_ms[1:] or times_ms
+    return {"latency_ms": statistics.median(steady), "runs": len(steady), "finite": bool(np.isfinite(output).all())}

@@ -1,0 +1,41 @@
+"""The 1000 ImageNet classes in the order of the networks' outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageNetClass:
+    """One class of the ImageNet challenge.
+
+    Attributes:
+        wnid: WordNet number of its synset, such as "n01440764".
+        name: First word of the synset; two pairs of classes share theirs.
+    """
+
+    wnid: str
+    name: str
+
+
+# imagenet_classes.txt states facts: the synsets of ILSVRC 2012 (https://image-net.org/challenges/LSVRC/2012) sorted by wnid,
+# each with its name in Keras's imagenet_class_index.json.
+@cache
+def imagenet_classes() -> tuple[ImageNetClass, ...]:
+    """Gives the classes that weights trained on ImageNet answer with.
+
+    Returns:
+        1000 classes; place i is output i.
+
+    >>> imagenet_classes()[285].name
+    'Egyptian cat'
+    """
+    text = resources.files(__package__).joinpath("imagenet_classes.txt").read_text(encoding="utf-8")
+    return tuple(_parse(line) for line in text.splitlines())
+
+
+def _parse(line: str) -> ImageNetClass:
+    wnid, _, name = line.partition(" ")
+    return ImageNetClass(wnid=wnid, name=name)
