@@ -107,7 +107,9 @@ class MachineNotReadyError(EnvironmentMissingError):
 
     def __init__(self, *, lacking: Iterable[str]) -> None:
         self.lacking = tuple(lacking)
-        super().__init__(f"export cannot work here: {'; '.join(self.lacking)}", hint="follow the fixes of `mobile-deploy doctor`")
+        super().__init__(
+            f"export cannot work here: {'; '.join(self.lacking)}", hint="follow the fixes of `mobile-deploy doctor`"
+        )
 
 
 class OutputExistsError(UsageError):
@@ -296,6 +298,106 @@ class CustomLayerError(InputDataError):
         self.layer = layer
         self.class_name = class_name
         super().__init__(
-            f"cannot load {path}: layer {layer!r} is of class {class_name}, which is not part of Keras and not in the file",
+            f"cannot load {path}: layer {layer!r} is of class {class_name}, which is neither in Keras nor in the file",
             hint="in Python, load the model with its class and pass the model itself",
+        )
+
+
+class KerasBackendError(EnvironmentMissingError):
+    """Keras 3 computes with another library than TensorFlow, so its models cannot be traced.
+
+    Attributes:
+        backend: The library it uses, such as "jax".
+    """
+
+    def __init__(self, *, backend: str) -> None:
+        self.backend = backend
+        super().__init__(
+            f"Keras runs on {backend}; conversion needs TensorFlow",
+            hint="set the environment variable KERAS_BACKEND=tensorflow before Keras is imported",
+        )
+
+
+class CacheNotWritableError(EnvironmentMissingError):
+    """The folder for downloads cannot be written."""
+
+    def __init__(self, *, path: object, problem: str) -> None:
+        self.path = path
+        super().__init__(
+            f"cannot use the cache {path}: {problem}",
+            hint="set the environment variable MOBILE_DEPLOY_CACHE to a folder with some space",
+        )
+
+
+class UnpublishedWeightsError(EnvironmentMissingError):
+    """ImageNet weights were asked for that nobody has published.
+
+    Attributes:
+        variant: Name of the network.
+        width_multiplier: The alpha that was asked for.
+        published: The alphas there are.
+    """
+
+    def __init__(self, *, variant: str, width_multiplier: float, published: Iterable[float]) -> None:
+        self.variant = variant
+        self.width_multiplier = width_multiplier
+        self.published = tuple(published)
+        there_are = f"published alphas: {_one_of(map(str, self.published))}" if self.published else "none are of it"
+        super().__init__(
+            f"no ImageNet weights are published for {variant} with alpha {width_multiplier}; {there_are}",
+            hint="pass --weights none for an untrained network, or --weights FILE for your own",
+        )
+
+
+class WeightsChangedError(EnvironmentMissingError):
+    """A weight file that no published hash vouches for is not the one that was used first.
+
+    Attributes:
+        path: The file in the cache.
+        record: The file beside it that keeps what was used first.
+    """
+
+    def __init__(self, *, path: object, record: object, expected: str, actual: str) -> None:
+        self.path = path
+        self.record = record
+        super().__init__(
+            f"{path} has changed since its first use: sha256 is {actual}, was {expected}",
+            hint=f"delete {path} to download it again; delete {record} too if the publisher has changed it",
+        )
+
+
+class WeightsMismatchError(InputDataError):
+    """A weight file belongs to another network.
+
+    Attributes:
+        path: The file.
+        layer: The first layer that differs.
+        expected: The shapes of its arrays in the network.
+        actual: Those in the file; None when the file has no such layer.
+        looks_like: Variant and alpha that the file fits; None when it fits none.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: object,
+        model: str,
+        layer: str,
+        expected: tuple[tuple[int, ...], ...],
+        actual: tuple[tuple[int, ...], ...] | None,
+        looks_like: tuple[str, float] | None,
+    ) -> None:
+        self.path = path
+        self.layer = layer
+        self.expected = expected
+        self.actual = actual
+        self.looks_like = looks_like
+        has = "has no such layer" if actual is None else f"has {_one_of(map(str, actual))}"
+        like = f"; it looks like {looks_like[0]} with alpha {looks_like[1]}" if looks_like else ""
+        super().__init__(
+            f"the weights in {path} do not fit {model}: layer {layer} needs {_one_of(map(str, expected))}, "
+            f"the file {has}{like}",
+            hint=f"pass --variant {looks_like[0]} --alpha {looks_like[1]}"
+            if looks_like
+            else "pass the --variant and --alpha that the weights were trained with",
         )

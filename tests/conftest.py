@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.file_server import FileServer, running_file_server
 
 # Quiet TensorFlow and cap its threads: several test workers share few cores.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,3 +40,10 @@ def tf_keras():
     import tf_keras
 
     return tf_keras
+
+
+@pytest.fixture
+def file_server() -> Iterator[FileServer]:
+    """A web server on this machine."""
+    with running_file_server() as server:
+        yield server

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import mobile_deploy
-from mobile_deploy.cli import doctor, variants
+from mobile_deploy.cli import doctor, export, predict, quantize, variants
 from mobile_deploy.cli.output import Problem, report_failure
 from mobile_deploy.errors import MobileDeployError
 
@@ -22,12 +22,16 @@ PROGRAM = "mobile-deploy"
 
 # In the order in which --help shows them.
 COMMANDS: dict[str, Callable[..., None]] = {
+    "export": export.run,
+    "quantize": quantize.run,
+    "predict": predict.run,
     "variants": variants.run,
     "doctor": doctor.run,
 }
 
 # 128 + SIGINT, as shells report a program that Ctrl-C ended.
 _INTERRUPTED = 130
+_INTERRUPTION = Problem(type="KeyboardInterrupt", message="interrupted, nothing was written", is_failure=False)
 
 app = typer.Typer(
     name=PROGRAM,
@@ -79,8 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     if code == _INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code.
-        problem = Problem(type="Interrupted", message="interrupted, nothing was written")
-        return _fail(given, problem, exit_code=_INTERRUPTED)
+        return _fail(given, _INTERRUPTION, exit_code=_INTERRUPTED)
     return code
 
 

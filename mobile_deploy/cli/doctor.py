@@ -14,7 +14,7 @@ from mobile_deploy.report.tables import Column, ResultTable, print_table
 
 def run(quiet: QuietOption = False, as_json: JsonOption = False) -> None:
     """Show what is installed, what is missing, and the fix."""
-    diagnosis = diagnose(progress=make_progress(quiet=quiet or as_json))
+    diagnosis = diagnose(progress=make_progress(quiet=quiet))
     failures = diagnosis.failures
     errors = [MachineNotReadyError(lacking=[f"{f.name} is {f.state}" for f in failures])] if failures else []
     emit("doctor", {"findings": diagnosis.findings}, show=lambda: _show(diagnosis), as_json=as_json, errors=errors)

@@ -6,10 +6,14 @@ here: the function that reads the table checks them and names the near ones.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mobile_deploy.contract import Fit
+from mobile_deploy.errors import BadOptionError
 
 # How the command speaks.
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout and nothing else.")]
@@ -22,10 +26,33 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace outp
 
 # The network.
 AlphaOption = Annotated[float, typer.Option("--alpha", help="Width multiplier of the variant.")]
-ResolutionOption = Annotated[int, typer.Option("--resolution", metavar="PIXELS", help="Side of the square input.")]
+ResolutionOption = Annotated[
+    int | None,
+    typer.Option("--resolution", metavar="PIXELS", help="Side of the square input; by default the variant's own."),
+]
 ClassesOption = Annotated[int, typer.Option("--classes", help="Number of classes.")]
 LabelsOption = Annotated[
     Path | None, typer.Option("--labels", metavar="FILE", help="Class names, one a line, in output order.")
+]
+
+ClassCountOption = Annotated[
+    int | None, typer.Option("--classes", help="Number of classes; by default as many as labels, else 1000.")
+]
+InputRangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input-range",
+        metavar="-1,1|0,1|0,255",
+        help="Pixel range the model takes, where it does not say so itself; write --input-range=-1,1.",
+    ),
+]
+OutputMeaningOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output-meaning",
+        metavar="softmax|logits|sigmoid|embedding",
+        help="What the output means, where the model does not say so itself.",
+    ),
 ]
 
 # Quantization.
@@ -42,6 +69,10 @@ IoOption = Annotated[
 ]
 GranularityOption = Annotated[
     str, typer.Option("--granularity", metavar="per-channel|per-tensor", help="What one weight scale covers.")
+]
+
+AllowFloatOpsOption = Annotated[
+    bool, typer.Option("--allow-float-ops", help="Write an integer recipe although some operators stay float.")
 ]
 
 # Pictures.
@@ -76,3 +107,31 @@ def split_list(text: str) -> tuple[str, ...]:
     ('float32', 'int8')
     """
     return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Reads two numbers, the lower first.
+
+    Args:
+        text: Such as "-1,1", or None.
+
+    Raises:
+        BadOptionError: It is something else.
+
+    >>> parse_range("-1,1")
+    (-1.0, 1.0)
+    """
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadOptionError(option="--input-range", problem=f"{text!r} is not two numbers such as -1,1") from error
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise BadOptionError(option="--input-range", problem=f"{text!r}: the first number must be the smaller one")
+    return low, high
+
+
+def parse_fit(text: str | None) -> Fit | None:
+    """Reads a crop rule such as "stretch" or "center-crop:0.875"; None stays None."""
+    return None if text is None else Fit.parse(text)

@@ -33,11 +33,13 @@ class Problem:
         type: Name of the error's class.
         message: What failed, and what is allowed.
         hint: The next step; empty when there is none.
+        is_failure: Whether something went wrong; false where the user stopped the work.
     """
 
     type: str
     message: str
     hint: str = ""
+    is_failure: bool = True
 
     @classmethod
     def of(cls, error: MobileDeployError) -> Problem:
@@ -109,7 +111,7 @@ def _print_envelope(
         "status": status,
         "exit_code": exit_code,
         "data": data,
-        "errors": errors,
+        "errors": [{"type": error.type, "message": error.message, "hint": error.hint} for error in errors],
     }
     print(json.dumps(envelope, indent=2, default=_to_json, allow_nan=False))
 
@@ -123,6 +125,6 @@ def _to_json(value: object) -> Any:  # noqa: ANN401  # json.dumps takes anything
 
 
 def _print_problem(problem: Problem) -> None:
-    print(f"error: {problem.message}", file=sys.stderr)
+    print(f"error: {problem.message}" if problem.is_failure else problem.message, file=sys.stderr)
     if problem.hint:
         print(f"hint: {problem.hint}", file=sys.stderr)

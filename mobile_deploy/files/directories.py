@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,8 +33,7 @@ def write_directory(target: Path, files: Mapping[str, bytes], *, overwrite: bool
         OutputNotWritableError: The system refused, or what is there is not a folder of this toolkit.
     """
     with refusals_named(target):
-        if os.path.lexists(target):
-            _check_replaceable(target, overwrite=overwrite, marker=marker)
+        _check_replaceable(target, overwrite=overwrite, marker=marker)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = hidden_sibling(target)
         try:
@@ -46,11 +47,18 @@ def write_directory(target: Path, files: Mapping[str, bytes], *, overwrite: bool
 
 
 def _check_replaceable(target: Path, *, overwrite: bool, marker: str) -> None:
-    if target.is_symlink() or not target.is_dir():
-        raise OutputNotWritableError(path=target, reason="something that is not a folder is in the way")
-    if not overwrite:
-        raise OutputExistsError(path=target)
-    if not (target / marker).is_file() and any(target.iterdir()):
+    try:
+        before = target.lstat()
+        if not stat.S_ISDIR(before.st_mode):
+            raise OutputNotWritableError(path=target, reason="something that is not a folder is in the way")
+        if not overwrite:
+            raise OutputExistsError(path=target)
+        names = [path.name for path in target.iterdir()]
+        # A folder that another process replaces while it is listed looks as if files were missing.
+        unchanged = os.path.samestat(before, target.lstat())
+    except FileNotFoundError:  # nothing is there, or no longer
+        return
+    if names and marker not in names and unchanged:
         raise OutputNotWritableError(
             path=target, reason=f"the folder there holds no {marker}, so it is not this toolkit's to replace"
         )
@@ -58,12 +66,8 @@ def _check_replaceable(target: Path, *, overwrite: bool, marker: str) -> None:
 
 def _put_in_place(staging: Path, target: Path, *, overwrite: bool, marker: str) -> None:
     for _ in range(_ATTEMPTS):
-        if os.path.lexists(target):
-            _check_replaceable(target, overwrite=overwrite, marker=marker)
-            done = _swap(staging, target)
-        else:
-            done = _renamed(staging, target)
-        if done:
+        _check_replaceable(target, overwrite=overwrite, marker=marker)
+        if (_swap if overwrite and os.path.lexists(target) else _renamed)(staging, target):
             return
     raise OutputNotWritableError(path=target, reason="other processes keep writing it")
 
@@ -91,8 +95,8 @@ def _renamed(source: Path, target: Path) -> bool:
     try:
         # Not `replace`: where systems differ, it is the one that could remove what is there.
         source.rename(target)
-    except OSError:
-        if os.path.lexists(target):
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             return False
         raise
     return True

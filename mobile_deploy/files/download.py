@@ -34,7 +34,7 @@ from mobile_deploy.files.connection import Timeouts, is_certificate_error, open_
 from mobile_deploy.files.hashes import md5_of_file, sha256_of_file
 from mobile_deploy.files.paths import refusals_named
 
-Progress = Callable[[int, int | None], None]
+Progress = Callable[[int, int], None]
 
 _CHUNK_BYTES = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -61,7 +61,7 @@ def download(
         size: Expected length in bytes.
         connect_timeout_s: Deadline in seconds for everything until the connection stands, name look-up included.
         read_timeout_s: Longest silence of the server in seconds.
-        progress: Called with the bytes that are there and the bytes in all (None when the server does not say).
+        progress: Called with the bytes that are there and the bytes in all; not when the server does not say how many.
 
     Raises:
         NoConnectionError: The server cannot be reached.
@@ -243,7 +243,8 @@ def _copy(
             return arrived
         file.write(chunk)
         arrived += len(chunk)
-        progress(arrived, total)
+        if total is not None:
+            progress(arrived, total)
 
 
 def _check(url: str, path: Path, *, md5: str | None, sha256: str | None, size: int | None) -> None:
@@ -275,5 +276,5 @@ def _total_bytes(content_range: str | None) -> int | None:
     return int(match[2]) if match and match[2] != "*" else None
 
 
-def _silent(arrived_bytes: int, total_bytes: int | None) -> None:
+def _silent(arrived_bytes: int, total_bytes: int) -> None:
     """Reports nothing."""

@@ -1,1 +1,4 @@
-"""Keras models: built from the variants' tables, filled with weights, or adopted from the user. Heavy imports stay inside."""
+"""Keras models: built from the variants' tables, filled with weights, or adopted from the user.
+
+TensorFlow and Keras are imported inside functions only.
+"""

@@ -6,7 +6,6 @@ operator behind; preprocessing at the model's beginning stays and is folded on t
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +13,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from mobile_deploy.errors import BadOptionError, UnreadableFileError, UntrustedModelError
+from mobile_deploy.errors import UnreadableFileError, UntrustedModelError
 from mobile_deploy.files import sha256_of_bytes, sha256_of_file
-from mobile_deploy.models.config_scan import for_inference, output_activation, refuse_unknown_layers, refuse_unsafe_layers
+from mobile_deploy.models.config_scan import refuse_unknown_layers, refuse_unsafe_layers
 from mobile_deploy.models.flavours import flavour_of, import_keras
-from mobile_deploy.models.model_files import KerasFlavour, ModelFile, read_model_file, write_copy
+from mobile_deploy.models.inference_config import for_inference, output_activation, with_operation_modules
+from mobile_deploy.models.model_files import ModelFile, read_model_file, write_copy
+from mobile_deploy.models.saved_models import load_signature, sha256_of_folder
+from mobile_deploy.models.structure import Shape, check_output, input_side
 
 Flavour = Literal["keras3", "keras2", "savedmodel"]
 
 # What building a model from a configuration or loading its weights can raise when the file does not fit this Keras.
-_LOAD_ERRORS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+_LOAD_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_REASON_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +44,8 @@ class AdoptedModel:
     """A model that is ready to be traced.
 
     Attributes:
-        call: From a float32 (1, side, side, 3) tensor to the one float32 (1, N) output, in inference mode; works inside a
-            `tf.function`. It keeps the model alive.
+        call: From a float32 (1, side, side, 3) tensor to the one float32 (1, N) output, in inference mode; works inside
+            a `tf.function`. It keeps the model alive.
         side: Input height and width in pixels.
         flavour: What loaded it.
         name: The file's name without suffix, in letters, digits, dot, underscore and hyphen.
@@ -80,24 +93,26 @@ def _adopt_file(path: Path, *, side: int | None) -> AdoptedModel:
     refuse_unsafe_layers(file.config, source=path)
     keras = import_keras(file.flavour)
     refuse_unknown_layers(file.config, known=dir(keras.layers), source=path)
-    return _adopt_keras_model(
-        _load(keras, file),
+    model = _load(keras, file)
+    return AdoptedModel(
+        call=_call(model),
+        side=_checked_side(model, side=side, source=path),
         flavour=file.flavour,
-        config=file.config,
-        side=side,
-        source=path,
-        name=path.stem,
+        name=_file_name(path.stem),
+        output_activation=output_activation(file.config),
         sha256=sha256_of_file(path),
     )
 
 
 def _load(keras: Any, file: ModelFile) -> Any:  # noqa: ANN401  # Keras has no types
+    config = for_inference(file.config)
+    if (file.flavour, file.container) == ("keras3", "hdf5"):
+        config = with_operation_modules(config)
+    # Keras 2 ignores safe mode for HDF5; what it would refuse has been refused already.
     with TemporaryDirectory(prefix="mobile-deploy-") as folder:
-        copy = write_copy(file, for_inference(file.config), Path(folder))
-        # Keras 2 knows safe mode for its zip format alone, and refuses the word elsewhere.
-        safety = {} if (file.flavour, file.container) == ("keras2", "hdf5") else {"safe_mode": True}
+        copy = write_copy(file, config, Path(folder))
         try:
-            return keras.models.load_model(copy, compile=False, **safety)
+            return keras.models.load_model(str(copy), compile=False, safe_mode=True)
         except _LOAD_ERRORS as error:
             raise _not_loadable(file.path, error) from error
 
@@ -106,19 +121,19 @@ def _adopt_live_model(model: Any, *, side: int | None) -> AdoptedModel:  # noqa:
     flavour = flavour_of(model)
     keras = import_keras(flavour)
     config = _serialized(keras, model)
-    return _adopt_keras_model(
-        _for_inference(keras, model, config),
+    model = _inference_twin(keras, model, config)
+    return AdoptedModel(
+        call=_call(model),
+        side=_checked_side(model, side=side, source=f"the model {model.name!r}"),
         flavour=flavour,
-        config=config,
-        side=side,
-        source=f"model {model.name!r}",
-        name=model.name,
+        name=_file_name(model.name),
+        output_activation=output_activation(config),
         sha256=sha256_of_bytes(b"".join(weight.tobytes() for weight in model.get_weights())),
     )
 
 
 def _serialized(keras: Any, model: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    """The configuration of a model in memory; empty for a subclass that has none."""
+    """Gives the configuration of a model in memory; empty for a class that has none."""
     try:
         config: Mapping[str, Any] = keras.saving.serialize_keras_object(model)
     except NotImplementedError:
@@ -126,8 +141,8 @@ def _serialized(keras: Any, model: Any) -> Mapping[str, Any]:  # noqa: ANN401
     return config
 
 
-def _for_inference(keras: Any, model: Any, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """The model itself, or its float32 twin when it computes in another type."""
+def _inference_twin(keras: Any, model: Any, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Gives the model itself, or its float32 twin when it computes in another type."""
     wanted = for_inference(config)
     if wanted == config:
         return model
@@ -135,51 +150,55 @@ def _for_inference(keras: Any, model: Any, config: Mapping[str, Any]) -> Any:  #
         twin = keras.saving.deserialize_keras_object({**wanted, "compile_config": None}, safe_mode=False)
         twin.set_weights(model.get_weights())
     except _LOAD_ERRORS as error:
-        raise _not_loadable(f"model {model.name!r}", error) from error
+        raise _not_loadable(f"the model {model.name!r}", error) from error
     return twin
-
-
-def _adopt_keras_model(
-    model: Any,  # noqa: ANN401
-    *,
-    flavour: KerasFlavour,
-    config: Mapping[str, Any],
-    side: int | None,
-    source: object,
-    name: str,
-    sha256: str,
-) -> AdoptedModel:
-    _check_output([tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or ()], source=source)
-    return AdoptedModel(
-        call=lambda image: _only_float32(model(image, training=False)),
-        side=_input_side([tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or ()], side=side, source=source),
-        flavour=flavour,
-        name=_file_name(name),
-        output_activation=output_activation(config),
-        sha256=sha256,
-    )
 
 
 def _adopt_saved_model(path: Path, *, side: int | None, trust: bool) -> AdoptedModel:
     if not (path / "saved_model.pb").is_file():
-        raise UnreadableFileError(path=path, problem="the folder is not a SavedModel: no saved_model.pb inside")
+        raise UnreadableFileError(path=path, problem="the folder is no SavedModel: it has no saved_model.pb")
     if not trust:
         raise UntrustedModelError(path=path)
-    loaded, signature = _load_signature(path)
-    inputs = signature.structured_input_signature[1]
-    side = _input_side([_dimensions(spec) for spec in inputs.values()], side=side, source=path)
-    _check_output([_dimensions(spec) for spec in signature.structured_outputs.values()], source=path)
-    (input_name,) = inputs
-
-    def call(image: Any) -> Any:  # noqa: ANN401
-        # The signature alone does not keep the variables of the loaded object alive.
-        return _only_float32(loaded and signature(**{input_name: image}))
-
+    signature = load_signature(path)
+    check_output(signature.output_shapes, source=path)
     return AdoptedModel(
-        call=call,
-        side=side,
+        call=signature.call,
+        side=input_side(signature.input_shapes, side=side, source=path),
         flavour="savedmodel",
         name=_file_name(path.name),
         output_activation=None,
-        sha256=_sha256_of_folder(path),
+        sha256=sha256_of_folder(path),
+    )
+
+
+def _checked_side(model: Any, *, side: int | None, source: object) -> int:  # noqa: ANN401
+    check_output(_shapes(getattr(model, "outputs", None)), source=source)
+    return input_side(_shapes(getattr(model, "inputs", None)), side=side, source=source)
+
+
+def _shapes(tensors: Any) -> list[Shape]:  # noqa: ANN401
+    """Gives the shapes of symbolic tensors; a model that was never built has none."""
+    return [tuple(tensor.shape) for tensor in tensors or ()]
+
+
+def _call(model: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+    import tensorflow as tf
+
+    def call(image: Any) -> Any:  # noqa: ANN401
+        (output,) = tf.nest.flatten(model(image, training=False))
+        return tf.cast(output, tf.float32)
+
+    return call
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+
+
+def _not_loadable(source: object, error: Exception) -> UnreadableFileError:
+    reason = " ".join(str(error).split("\n\n")[0].split())[:_REASON_CHARACTERS]
+    return UnreadableFileError(
+        path=source,
+        problem=f"Keras cannot build it: {reason}",
+        hint="load it where it was made and save it again with model.save('model.keras')",
     )

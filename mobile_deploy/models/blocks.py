@@ -39,6 +39,8 @@ class Flavour:
     def initializer(self, name: str, *, mode: Literal["fan_in", "fan_out"]) -> Any:  # noqa: ANN401  # a Keras object
         """Gives normal weights that keep the power of the signal through a ReLU.
 
+        With Keras's default the signal of an untrained network fades to 1e-20, which no 8-bit range survives.
+
         Source: He et al., "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
         """
         return self.keras.initializers.VarianceScaling(
@@ -117,15 +119,23 @@ def _relu6(flavour: Flavour, layer: PlannedLayer, inputs: Sequence[KerasTensor])
 
 
 def _hard_sigmoid(flavour: Flavour, layer: PlannedLayer, inputs: Sequence[KerasTensor]) -> KerasTensor:
-    layers = flavour.keras.layers
-    shifted = layers.Rescaling(1.0, offset=3.0, name=f"{layer.name}_shift")(inputs[0])
-    clipped = layers.ReLU(6.0, name=f"{layer.name}_clip")(shifted)
-    return layers.Rescaling(1.0 / 6.0, name=f"{layer.name}_scale")(clipped)
+    return _shift_clip_scale(flavour, layer.name, inputs[0])
 
 
 def _hard_swish(flavour: Flavour, layer: PlannedLayer, inputs: Sequence[KerasTensor]) -> KerasTensor:
-    gate = _hard_sigmoid(flavour, layer, inputs)
+    gate = _shift_clip_scale(flavour, f"{layer.name}_gate", inputs[0])
     return flavour.keras.layers.Multiply(name=layer.name)([inputs[0], gate])
+
+
+def _shift_clip_scale(flavour: Flavour, name: str, value: KerasTensor) -> KerasTensor:
+    """Computes relu6(x + 3) / 6.
+
+    Source: "Searching for MobileNetV3", arXiv:1905.02244, section 5.2.
+    """
+    layers = flavour.keras.layers
+    shifted = layers.Rescaling(1.0, offset=3.0, name=f"{name}_shift")(value)
+    clipped = layers.ReLU(6.0, name=f"{name}_clip")(shifted)
+    return layers.Rescaling(1.0 / 6.0, name=name)(clipped)
 
 
 def _pool(flavour: Flavour, layer: PlannedLayer, inputs: Sequence[KerasTensor]) -> KerasTensor:

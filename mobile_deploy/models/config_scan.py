@@ -1,7 +1,8 @@
 """What a Keras model's configuration says, read as plain JSON before any of it is built.
 
-A model file is somebody else's data, yet some of its entries are code: a Lambda layer holds marshalled Python, and Keras 2
-looks up any TensorFlow symbol, and any importable module, that a file names. So only names on the lists below pass.
+A model file is somebody else's data, yet some of its entries are code: a Lambda layer holds marshalled Python, and
+Keras 2 looks up any TensorFlow symbol, and any importable module, that a file names. So only names on the lists below
+pass.
 """
 
 from __future__ import annotations
@@ -25,22 +26,24 @@ _MODELS = frozenset({"Functional", "Model", "Sequential"})
 # Keras 2 keeps each TensorFlow function called on a symbolic tensor as one of these layers, by the function's name.
 _FUNCTION_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 _PURE_NAMESPACES = ("__operators__.", "image.", "keras.activations.", "linalg.", "math.", "nn.")
-_PURE_FUNCTIONS = frozenset(
-    """broadcast_to cast clip_by_value concat convert_to_tensor expand_dims gather identity ones_like pad repeat reshape
-    reverse shape slice split squeeze stack stop_gradient strided_slice tile transpose unstack where zeros_like""".split()
-)
+# fmt: off
+_PURE_FUNCTIONS = frozenset({
+    "broadcast_to", "cast", "clip_by_value", "concat", "convert_to_tensor", "expand_dims", "gather", "identity",
+    "ones_like", "pad", "repeat", "reshape", "reverse", "shape", "slice", "split", "squeeze", "stack", "stop_gradient",
+    "strided_slice", "tile", "transpose", "unstack", "where", "zeros_like",
+})
+# fmt: on
 
-# A file may name any function of any module that can be imported, and call it with arguments of its own. What Keras itself
-# writes are classes of these modules, functions of two or three, and values such as a symbolic tensor or a slice.
+# A file may name any function of any module that can be imported, and call it with arguments of its own. What Keras
+# itself writes are classes of these modules, functions of a few, and values such as a symbolic tensor or a slice.
 _VALUE = re.compile(r"__(bytes|ellipsis|keras_tensor|numpy|slice|tensor|tuple)__|TensorShape")
 _CLASS = re.compile(r"[A-Z]\w*|[A-Z]\w*>\w+")
 _PACKAGES = (
-    "activations|constraints|dtype_policies|engine|initializers|layers|mixed_precision|models|ops|quantizers|random|regularizers"
+    "activations|applications|constraints|dtype_policies|engine|initializers|layers|mixed_precision|models|ops"
+    "|quantizers|random|regularizers"
 )
 _CLASS_MODULE = re.compile(rf"(tf_)?keras(\.(src\.)?({_PACKAGES})(\.\w+)*)?")
 _FUNCTION_MODULE = re.compile(r"builtins|(tf_)?keras\.(activations|initializers|ops)")
-
-_OTHER_FLOATS = frozenset({"mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"})
 
 
 def refuse_unsafe_layers(config: Mapping[str, Any], *, source: object) -> None:
@@ -52,7 +55,7 @@ def refuse_unsafe_layers(config: Mapping[str, Any], *, source: object) -> None:
 
     Raises:
         LambdaLayerError: A Lambda layer or a Python lambda.
-        UnsafeLayerError: A layer that runs code from outside the model, or a TensorFlow function that is not on the list.
+        UnsafeLayerError: A layer that runs code from outside the model, or a TensorFlow function not on the list.
         CustomLayerError: A class that is not Keras's own.
     """
     for node, layer in _objects(config, "model"):
@@ -83,66 +86,6 @@ def refuse_unknown_layers(config: Mapping[str, Any], *, known: Container[str], s
         name = node["class_name"]
         if is_layer and name not in known and name not in _FUNCTION_LAYERS | _MODELS:
             raise CustomLayerError(path=source, layer=layer, class_name=name)
-
-
-def for_inference(config: Any) -> Any:  # noqa: ANN401  # any JSON value
-    """Rewrites a configuration so that it computes in float32, takes float32 pictures and never trains.
-
-    Every dtype policy becomes float32 (mixed policies keep their weights in float32 anyway), and a layer that was called
-    with `training=True`, such as dropout or augmentation, is called with False.
-
-    >>> for_inference({"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}})
-    {'dtype': {'class_name': 'DTypePolicy', 'config': {'name': 'float32'}}}
-    """
-    if isinstance(config, list):
-        return [for_inference(item) for item in config]
-    if isinstance(config, str):
-        return "float32" if config in _OTHER_FLOATS else config
-    if not isinstance(config, dict):
-        return config
-    rewritten = {key: for_inference(value) for key, value in config.items()}
-    if rewritten.get("training") is True:
-        rewritten["training"] = False
-    if rewritten.get("class_name") == "InputLayer":
-        rewritten["config"] = {**rewritten["config"], "dtype": "float32"}
-    return rewritten
-
-
-def output_activation(config: Mapping[str, Any]) -> str | None:
-    """Names the activation of the layer that gives the model's first output.
-
-    Args:
-        config: The configuration of a model or of one layer.
-
-    Returns:
-        Such as "softmax", "sigmoid" or "linear"; None for a layer that has none, such as pooling.
-
-    >>> output_activation({"class_name": "Dense", "config": {"activation": "softmax"}})
-    'softmax'
-    """
-    inner = config.get("config")
-    if not isinstance(inner, dict):
-        return None
-    if isinstance(inner.get("layers"), list):
-        last = _last_layer(inner)
-        return output_activation(last) if last else None
-    if config.get("class_name") in _FUNCTION_LAYERS:
-        return _function(config).rpartition(".")[2]
-    if config.get("class_name") in ("Softmax", "Sigmoid"):
-        return str(config["class_name"]).lower()
-    activation = inner.get("activation")
-    if isinstance(activation, dict):
-        activation = activation.get("config")
-    return activation if isinstance(activation, str) else None
-
-
-def _last_layer(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The layer behind the first output: named in `output_layers`, or the last one of a Sequential."""
-    named = model.get("output_layers")
-    while isinstance(named, list) and named:
-        named = named[0]
-    layers = [layer for layer in model["layers"] if isinstance(layer, dict)]
-    return next((layer for layer in reversed(layers) if named in (None, _name(layer))), None)
 
 
 def _objects(value: object, layer: str) -> Iterator[tuple[dict[str, Any], str]]:

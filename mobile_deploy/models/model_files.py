@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.files import reason_in_words
+from mobile_deploy.models.flavours import KerasFlavour
 
 Container = Literal["zip", "hdf5"]
-KerasFlavour = Literal["keras3", "keras2"]
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -105,7 +105,9 @@ def write_copy(file: ModelFile, config: Mapping[str, Any], folder: Path) -> Path
 def _read_zip(path: Path) -> ModelFile:
     with zipfile.ZipFile(path) as archive:
         if not {"config.json", "metadata.json"} <= set(archive.namelist()):
-            raise UnreadableFileError(path=path, problem="it is a zip archive but not a Keras model: no config.json inside")
+            raise UnreadableFileError(
+                path=path, problem="it is a zip archive but not a Keras model: no config.json inside"
+            )
         config = _parse(_read_member(path, archive, "config.json"), path)
         metadata = _parse(_read_member(path, archive, "metadata.json"), path)
     return ModelFile(path=path, container="zip", flavour=_flavour(metadata.get("keras_version"), path), config=config)
@@ -114,7 +116,9 @@ def _read_zip(path: Path) -> ModelFile:
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     size_bytes = archive.getinfo(name).file_size
     if size_bytes > MAX_CONFIG_BYTES:
-        raise UnreadableFileError(path=path, problem=f"its {name} claims {size_bytes} bytes; at most {MAX_CONFIG_BYTES} are read")
+        raise UnreadableFileError(
+            path=path, problem=f"its {name} claims {size_bytes} bytes; at most {MAX_CONFIG_BYTES} are read"
+        )
     return archive.read(name)
 
 
@@ -139,7 +143,9 @@ def _copy_zip(source: Path, copy: Path, config: Mapping[str, Any]) -> None:
         if weights is None:
             raise UnreadableFileError(path=source, problem="it holds no weights: no model.weights.h5 inside")
         if weights.file_size > MAX_WEIGHTS_BYTES:
-            raise UnreadableFileError(path=source, problem=f"its weights claim {weights.file_size} bytes; that is no MobileNet")
+            raise UnreadableFileError(
+                path=source, problem=f"its weights claim {weights.file_size} bytes; that is no MobileNet"
+            )
         target.writestr("metadata.json", archive.read("metadata.json"))
         target.writestr("config.json", json.dumps(config))
         with archive.open(weights) as reader, target.open(weights.filename, "w", force_zip64=True) as writer:
@@ -186,7 +192,9 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise _damaged(path) from error
     except OSError as error:
         # h5py reports damage as an OSError without a number.
-        raise _damaged(path) if error.errno is None else UnreadableFileError(path=path, problem=reason_in_words(error)) from error
+        raise (
+            _damaged(path) if error.errno is None else UnreadableFileError(path=path, problem=reason_in_words(error))
+        ) from error
 
 
 def _damaged(path: Path) -> UnreadableFileError:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from mobile_deploy.files import cache_directory
 from mobile_deploy.pipeline.programs import PHONE_FIXES, TOOLS, Tool, ask, parse_phones
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.requirements import Requirement, read_requirements
@@ -87,7 +86,7 @@ def diagnose(*, timeout_s: float = 10.0, progress: ProgressReporter | None = Non
             findings.append(_examine_tool(tool, timeout_s=timeout_s))
     with progress.stage("ask adb for phones"):
         findings.append(_examine_phones(timeout_s=timeout_s))
-    findings += [_examine_disk(Path.cwd()), _examine_cache(cache_directory()), *_examine_environment()]
+    findings += [_examine_disk(Path.cwd()), _examine_cache(), *_examine_environment()]
     return Diagnosis(findings=tuple(findings))
 
 
@@ -131,9 +130,10 @@ def _examine_package(requirement: Requirement) -> Finding:
 def _installed_version(name: str) -> str | None:
     """Gives the version of an installed package; None if it is not installed or an install left only scraps."""
     try:
-        return importlib.metadata.distribution(name).metadata["Version"]
-    except (importlib.metadata.PackageNotFoundError, KeyError):
+        metadata = importlib.metadata.metadata(name)
+    except importlib.metadata.PackageNotFoundError:
         return None
+    return next(iter(metadata.get_all("Version") or ()), None)
 
 
 def _is_importable(name: str) -> bool:
@@ -188,7 +188,12 @@ def _examine_disk(folder: Path) -> Finding:
     )
 
 
-def _examine_cache(folder: Path) -> Finding:
+def _examine_cache() -> Finding:
+    try:
+        from mobile_deploy.files import cache_directory  # here, not above: it needs a package that may be missing
+    except ImportError:
+        return Finding(area="cache", name="cache", state="broken", found="unknown", fix="install platformdirs")
+    folder = cache_directory()
     sizes = tuple(_file_sizes(folder))
     return Finding(area="cache", name="cache", state="ok", found=f"{len(sizes)} files, {_size(sum(sizes))} in {folder}")
 

@@ -129,8 +129,9 @@ def ask(command: Sequence[str], *, timeout_s: float) -> Answer:
             try:
                 code = process.wait(timeout=timeout_s)
             except subprocess.TimeoutExpired:
-                process.kill()
                 return Answer(problem=f"no answer in {timeout_s:g} s")
+            finally:
+                process.kill()  # Nothing happens to one that has ended.
         said.seek(0)
         output = _PAINT.sub("", said.read().decode(errors="replace"))
     if code != 0:

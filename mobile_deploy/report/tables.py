@@ -75,7 +75,7 @@ def facts_table(facts: Mapping[str, Cell], *, title: str = "") -> ResultTable:
         title: A line above the table; empty for none.
 
     >>> print(facts_table({"layers": 28, "parameters": 4253864}))
-    layers             28
+    layers      28
     parameters  4,253,864
     """
     rows = tuple((name, format_cell(value)) for name, value in facts.items())
@@ -129,13 +129,13 @@ def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
 
 def _draw(table: ResultTable) -> Table:
     drawn = Table(
-        title=Text(table.title) if table.title else None,
+        title=Text(table.title, style="bold") if table.title else None,
         title_justify="left",
-        title_style="bold",
         box=SIMPLE_HEAD,
         show_header=any(column.header for column in table.columns),
         show_edge=False,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for index, column in enumerate(table.columns):
         drawn.add_column(

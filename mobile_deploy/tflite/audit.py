@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,6 @@ from typing import Any, Self
 import numpy as np
 
 from mobile_deploy.contract import ModelContract, Quantization
-from mobile_deploy.errors import BelowBarError
 from mobile_deploy.recipes import RECIPES, Recipe
 from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, read_graph
 
@@ -28,20 +27,6 @@ _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
 _SATURATED_BIAS = 2**31 - 1
 _NEAR_ZERO_SCALE = 1e-8
 _FIRST_RUN_TIMEOUT_S = 120.0
-
-
-class AuditError(BelowBarError):
-    """A written file is not what was asked for.
-
-    Attributes:
-        recipe: The recipe asked for.
-        problems: What was found, one sentence each.
-    """
-
-    def __init__(self, *, recipe: str, problems: Sequence[str], hint: str) -> None:
-        self.recipe = recipe
-        self.problems = tuple(problems)
-        super().__init__(f"{recipe} failed its audit: {'; '.join(self.problems)}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +71,14 @@ class AuditReport:
             "saturated_biases": self.saturated_biases,
             "near_zero_scales": self.near_zero_scales,
         }
+
+
+    def with_trial(self, answer: Mapping[str, Any]) -> AuditReport:
+        """Adds what a `TrialProcess` found."""
+        if "error" in answer:
+            return replace(self, problems=(*self.problems, f"it does not run: {answer['error']}"))
+        problems = self.problems if answer["finite"] else (*self.problems, "its output is not finite")
+        return replace(self, problems=problems, latency_ms=answer["latency_ms"], runs=answer["runs"])
 
 
 def _is_float_op(graph: Graph, op: OpRecord) -> bool:

@@ -20,8 +20,9 @@ class ImageNetClass:
     name: str
 
 
-# imagenet_classes.txt states facts: the synsets of ILSVRC 2012 (https://image-net.org/challenges/LSVRC/2012) sorted by wnid,
-# each with its name in Keras's imagenet_class_index.json.
+# The lines of imagenet_classes.txt are facts: the synsets of the ImageNet challenge of 2012
+# (https://image-net.org/challenges/LSVRC/2012) in the order of their numbers, each with its name in the class index
+# of keras.applications, spaces for underscores.
 @cache
 def imagenet_classes() -> tuple[ImageNetClass, ...]:
     """Gives the classes that weights trained on ImageNet answer with.

@@ -28,8 +28,8 @@ LayerKind = Literal[
 ]
 """What a layer computes.
 
-Convolutions have no bias, fully connected layers have one. `dense_1x1` is a fully connected layer that Keras stores as a 1x1 convolution on a map of one pixel. `pool` averages a
-map to a vector, `pool_1x1` to a map of one pixel.
+Convolutions have no bias, fully connected layers have one. `dense_1x1` is a fully connected layer that Keras stores as
+a 1x1 convolution on a map of one pixel. `pool` averages a map to a vector, `pool_1x1` to a map of one pixel.
 """
 
 IMAGE = "image"

@@ -59,8 +59,8 @@ _PAPER_V2 = Paper(title="MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 _PAPER_V3 = Paper(title="Searching for MobileNetV3", arxiv="1905.02244")
 
 # Published: what keras.applications 3.15 offers ImageNet weights for.
+# fmt: off
 _VARIANTS = (
-    # fmt: off
     Variant(name="v1", model_name="mobilenet_v1", family=V1, paper=_PAPER_V1,
             published_alphas=(0.25, 0.5, 0.75, 1.0), published_sides=(128, 160, 192, 224)),
     Variant(name="v2", model_name="mobilenet_v2", family=V2, paper=_PAPER_V2,
@@ -77,8 +77,8 @@ _VARIANTS = (
             published_alphas=(), published_sides=()),
     Variant(name="v1-shallow", model_name="mobilenet_v1_shallow", family=V1_SHALLOW, paper=_PAPER_V1,
             published_alphas=(), published_sides=()),
-    # fmt: on
 )
+# fmt: on
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _VARIANTS}
 
 
@@ -131,7 +131,9 @@ class ModelSpec:
         if not 0 < self.width_multiplier < math.inf:
             raise BadOptionError(option="--alpha", problem=f"{self.width_multiplier:g} must be a number above 0")
         if self.side < MINIMUM_SIDE:
-            raise BadOptionError(option="--resolution", problem=f"{self.side} is below the minimum of {MINIMUM_SIDE} px")
+            raise BadOptionError(
+                option="--resolution", problem=f"{self.side} is below the minimum of {MINIMUM_SIDE} px"
+            )
         if self.classes < 1:
             raise BadOptionError(option="--classes", problem=f"{self.classes} must be at least 1")
 

@@ -58,7 +58,7 @@ def truncated_to_eight(filters: int, width_multiplier: float) -> int:
 def widened_only(filters: int, width_multiplier: float) -> int:
     """Never goes below the table, so that a narrow network keeps its features: the last layers of V2 and V3.
 
-    Source: MobileNetV2, arXiv:1801.04381, section 5: for multipliers below one the last layer keeps its width.
+    Source: arXiv:1801.04381 on multipliers below one; above one, keras.applications.
 
     >>> widened_only(1280, 0.35), widened_only(1280, 1.4)
     (1280, 1792)

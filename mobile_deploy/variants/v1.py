@@ -11,9 +11,7 @@ from dataclasses import replace
 from mobile_deploy.variants.rows import ConvRow, Family, Head, SeparableRow
 from mobile_deploy.variants.rules import truncated
 
-_STEM = ConvRow(
-    name="conv1", norm="conv1_bn", filters=32, kernel=3, stride=2, activation="relu6", width_rule=truncated
-)
+_STEM = ConvRow(name="conv1", norm="conv1_bn", filters=32, kernel=3, stride=2, activation="relu6", width_rule=truncated)
 
 # Table 1; the output side is for a picture of 224.
 # fmt: off

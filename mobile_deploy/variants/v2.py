@@ -11,12 +11,13 @@ from functools import partial
 from mobile_deploy.variants.rows import BottleneckRow, ConvRow, Family, Head
 from mobile_deploy.variants.rules import to_eight, truncated_to_eight, widened_only
 
+_Conv = partial(ConvRow, activation="relu6")
 _Block = partial(BottleneckRow, kernel=3, squeeze=0.0, activation="relu6")
 
 # Table 2, with its repeated blocks written out; the output side is for a picture of 224.
 # fmt: off
 _ROWS = (
-    ConvRow(name="Conv1", norm="bn_Conv1", filters=32, kernel=3, stride=2, activation="relu6", width_rule=to_eight),  # 112
+    _Conv(name="Conv1", norm="bn_Conv1", kernel=3, filters=32, stride=2, width_rule=to_eight),  # 112
     _Block(name="expanded_conv", expansion=1, filters=16,  stride=1),  # 112
     _Block(name="block_1",       expansion=6, filters=24,  stride=2),  # 56
     _Block(name="block_2",       expansion=6, filters=24,  stride=1),  # 56
@@ -34,7 +35,7 @@ _ROWS = (
     _Block(name="block_14",      expansion=6, filters=160, stride=1),  # 7
     _Block(name="block_15",      expansion=6, filters=160, stride=1),  # 7
     _Block(name="block_16",      expansion=6, filters=320, stride=1),  # 7
-    ConvRow(name="Conv_1", norm="Conv_1_bn", filters=1280, kernel=1, stride=1, activation="relu6", width_rule=widened_only),  # 7
+    _Conv(name="Conv_1", norm="Conv_1_bn", kernel=1, filters=1280, stride=1, width_rule=widened_only),  # 7
 )
 # fmt: on
 

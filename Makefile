@@ -1,0 +1,78 @@
+# Two commands set everything up: `make demo` and `make test`. Nothing is installed twice; `make help` lists the rest.
+
+# The newest Python here that the package supports; override with make PYTHON=/path/to/python.
+PYTHON := $(or $(PYTHON),$(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN := $(BIN)/mobile-deploy
+DEMO := build/demo
+
+# Two test processes share two cores; each keeps TensorFlow to one thread.
+PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -q --durations=15
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow test-pythons check format lock wheel bench clean ci
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## install the locked packages into .venv
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found"; \
+		echo "hint: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.12"; exit 3; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing python3-venv, which Debian keeps apart from python3"; \
+			apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; \
+		else \
+			echo "error: $(PYTHON) cannot make virtual environments"; \
+			echo "hint: sudo apt-get install python3-venv"; exit 3; \
+		fi
+	@echo "installing the locked packages into $(VENV) (about 2 GB, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## from a variant name to an audited int8 bundle, and what it says to a picture
+	$(RUN) variants
+	$(RUN) export --variant v2 --quant float32,int8 --output $(DEMO) --overwrite
+	@set -e; for int8 in $(DEMO)/mobilenet_v2_1.0_224*-int8; do \
+		set -- "$$int8" "$${int8%-int8}-float32" calibration_data/images/*; \
+		echo "$(RUN) predict $$1 $$3 --against $$2"; $(RUN) predict "$$1" "$$3" --against "$$2"; done
+
+test: $(READY)  ## the tests, at most 20 minutes on 2 cores
+	$(PYTEST) -n 2 --dist loadscope -m "not slow"
+
+test-slow: $(READY)  ## the tests that take minutes each
+	$(PYTEST) -m slow
+
+test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
+	$(BIN)/python tests/run_pythons.py
+
+check: $(READY)  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)  ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:  ## resolve the packages again, with hashes
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+wheel: $(READY)  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+bench: $(READY)  ## one cold export against the plain tools, side by side
+	$(BIN)/python benchmarks/export_against_plain_tools.py
+
+clean:  ## remove what was built, keep .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+
+ci: check test test-slow test-pythons  ## everything

@@ -1,0 +1,1 @@
+"""Renders pictures with the statistics of photographs, from random numbers alone."""

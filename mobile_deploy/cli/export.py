@@ -1,0 +1,106 @@
+"""`mobile-deploy export`: from a variant or a Keras model to audited bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobile_deploy.cli.making import emit_made
+from mobile_deploy.cli.native import hidden_native_output
+from mobile_deploy.cli.options import (
+    AllowFloatOpsOption,
+    AlphaOption,
+    CalibrationOption,
+    CalibrationSamplesOption,
+    ClassCountOption,
+    DataOption,
+    FitOption,
+    GranularityOption,
+    InputRangeOption,
+    IoOption,
+    JsonOption,
+    LabelsOption,
+    OutputMeaningOption,
+    OutputOption,
+    OverwriteOption,
+    QuantOption,
+    QuietOption,
+    ResolutionOption,
+    SeedOption,
+    VerboseOption,
+    parse_fit,
+    parse_range,
+    split_list,
+)
+from mobile_deploy.cli.progress import make_progress
+
+
+def run(
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="A network of `mobile-deploy variants`.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FILE", help="Your own model: .keras, .h5 or a SavedModel folder.")
+    ] = None,
+    quant: QuantOption = "int8",
+    alpha: AlphaOption = 1.0,
+    resolution: ResolutionOption = None,
+    classes: ClassCountOption = None,
+    no_top: Annotated[bool, typer.Option("--no-top", help="Features only: leave the classifier out.")] = False,
+    weights: Annotated[
+        str, typer.Option("--weights", metavar="auto|imagenet|none|FILE", help="Weights of the variant.")
+    ] = "auto",
+    labels: LabelsOption = None,
+    calibration: CalibrationOption = None,
+    calibration_samples: CalibrationSamplesOption = 128,
+    fit: FitOption = None,
+    input_range: InputRangeOption = None,
+    output_meaning: OutputMeaningOption = None,
+    io: IoOption = None,
+    granularity: GranularityOption = "per-channel",
+    data: DataOption = None,
+    output: OutputOption = Path("build"),
+    overwrite: OverwriteOption = False,
+    allow_float_ops: AllowFloatOpsOption = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Load a SavedModel, which can run code.")] = False,
+    seed: SeedOption = 0,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build, convert, quantize, audit, and write one bundle per recipe."""
+    from mobile_deploy.pipeline.export import export
+
+    progress = make_progress(quiet=quiet)
+    with hidden_native_output(verbose=verbose):
+        emit_made(
+            "export",
+            lambda: export(
+                variant,
+                model=model,
+                quant=split_list(quant),
+                alpha=alpha,
+                resolution=resolution,
+                classes=classes,
+                include_top=not no_top,
+                weights=weights,
+                labels=labels,
+                io=io,
+                granularity=granularity,
+                calibration=calibration,
+                calibration_samples=calibration_samples,
+                fit=parse_fit(fit),
+                input_range=parse_range(input_range),
+                output_meaning=output_meaning,
+                data=data,
+                output=output,
+                overwrite=overwrite,
+                allow_float_ops=allow_float_ops,
+                trust=trust,
+                seed=seed,
+                progress=progress,
+            ),
+            as_json=as_json,
+        )

@@ -1,0 +1,53 @@
+"""How `export` and `quantize` show what they made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+import typer
+
+from mobile_deploy.cli.output import emit
+from mobile_deploy.pipeline.results import AuditFailedError, ExportResult
+from mobile_deploy.report.tables import print_table
+
+
+def emit_made(command: str, make: Callable[[], ExportResult], *, as_json: bool) -> None:
+    """Runs a job and prints its result, also when some files failed their audit.
+
+    Args:
+        command: Name of the command.
+        make: The job.
+        as_json: Whether to print the envelope.
+
+    Raises:
+        typer.Exit: A file failed its audit.
+    """
+    errors = []
+    try:
+        result = make()
+    except AuditFailedError as error:
+        result, errors = error.result, [error]
+    emit(
+        command,
+        result.to_json(),
+        show=lambda: _show(result),
+        as_json=as_json,
+        partial=result.untrained,
+        errors=errors,
+    )
+
+
+def _show(result: ExportResult) -> None:
+    for note in result.notes:
+        typer.echo(f"note: {note}")
+    if result.notes:
+        typer.echo("")
+    print_table(result.table())
+    if not result.bundles:
+        return
+    typer.echo("\nwritten")
+    for bundle in result.bundles:
+        typer.echo(f"  {bundle.directory}")
+    directory = shlex.quote(str(result.bundles[-1].directory))
+    typer.echo(f"next: mobile-deploy predict {directory} PICTURE.jpg")

@@ -1,0 +1,56 @@
+"""`mobile-deploy predict`: what a model says to pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobile_deploy.cli.native import hidden_native_output
+from mobile_deploy.cli.options import (
+    FitOption,
+    InputRangeOption,
+    JsonOption,
+    LabelsOption,
+    OutputMeaningOption,
+    VerboseOption,
+    parse_fit,
+    parse_range,
+)
+from mobile_deploy.cli.output import emit
+from mobile_deploy.report.tables import print_table
+
+
+def run(
+    model: Annotated[Path, typer.Argument(metavar="BUNDLE|FILE", help="A bundle, or a .tflite.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="BUNDLE|FILE", help="A second model, side by side.")
+    ] = None,
+    labels: LabelsOption = None,
+    fit: FitOption = None,
+    input_range: InputRangeOption = None,
+    output_meaning: OutputMeaningOption = None,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the five best classes of each picture."""
+    from mobile_deploy.pipeline.predict import PredictResult, predict
+
+    def show(result: PredictResult) -> None:
+        print_table(result.table())
+        for name, latency_ms in result.latency_ms().items():
+            typer.echo(f"{name}: {latency_ms:.1f} ms a picture on this machine, 1 thread")
+
+    with hidden_native_output(verbose=verbose):
+        result = predict(
+            model,
+            images,
+            against=against,
+            labels=labels,
+            fit=parse_fit(fit),
+            input_range=parse_range(input_range),
+            output_meaning=output_meaning,
+        )
+        emit("predict", {"answers": result.answers}, show=lambda: show(result), as_json=as_json)

@@ -1,0 +1,83 @@
+"""`mobile-deploy quantize`: from a float .tflite to audited bundles, without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobile_deploy.cli.making import emit_made
+from mobile_deploy.cli.native import hidden_native_output
+from mobile_deploy.cli.options import (
+    AllowFloatOpsOption,
+    CalibrationOption,
+    CalibrationSamplesOption,
+    DataOption,
+    FitOption,
+    GranularityOption,
+    InputRangeOption,
+    IoOption,
+    JsonOption,
+    LabelsOption,
+    OutputMeaningOption,
+    OutputOption,
+    OverwriteOption,
+    QuantOption,
+    QuietOption,
+    SeedOption,
+    VerboseOption,
+    parse_fit,
+    parse_range,
+    split_list,
+)
+from mobile_deploy.cli.progress import make_progress
+
+
+def run(
+    model: Annotated[Path, typer.Argument(metavar="FLOAT", help="A float32 bundle, or a float .tflite.")],
+    quant: QuantOption = "int8",
+    labels: LabelsOption = None,
+    calibration: CalibrationOption = None,
+    calibration_samples: CalibrationSamplesOption = 128,
+    fit: FitOption = None,
+    input_range: InputRangeOption = None,
+    output_meaning: OutputMeaningOption = None,
+    io: IoOption = None,
+    granularity: GranularityOption = "per-channel",
+    data: DataOption = None,
+    output: OutputOption = Path("build"),
+    overwrite: OverwriteOption = False,
+    allow_float_ops: AllowFloatOpsOption = False,
+    seed: SeedOption = 0,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Quantize a float .tflite, audit it, and write one bundle per recipe."""
+    from mobile_deploy.pipeline.quantize import quantize
+
+    progress = make_progress(quiet=quiet)
+    with hidden_native_output(verbose=verbose):
+        emit_made(
+            "quantize",
+            lambda: quantize(
+                model,
+                quant=split_list(quant),
+                labels=labels,
+                io=io,
+                granularity=granularity,
+                calibration=calibration,
+                calibration_samples=calibration_samples,
+                fit=parse_fit(fit),
+                input_range=parse_range(input_range),
+                output_meaning=output_meaning,
+                data=data,
+                output=output,
+                overwrite=overwrite,
+                allow_float_ops=allow_float_ops,
+                seed=seed,
+                progress=progress,
+            ),
+            as_json=as_json,
+        )

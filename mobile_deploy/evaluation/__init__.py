@@ -1,0 +1,1 @@
+"""How good a file is: accuracy on labelled pictures with its interval, and closeness to another file."""

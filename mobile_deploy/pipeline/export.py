@@ -1,0 +1,158 @@
+"""The main job: from a variant name or a Keras model to audited bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mobile_deploy.bundle import read_labels
+from mobile_deploy.contract import IMAGENET_FIT, Fit
+from mobile_deploy.errors import BadOptionError
+from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, background_thread, decode_ahead
+from mobile_deploy.pipeline.job import Job, make_job
+from mobile_deploy.pipeline.making import check_outputs
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.pipeline.results import ExportResult
+from mobile_deploy.pipeline.sources import (
+    IMAGENET_CLASS_COUNT,
+    ClassNames,
+    UserHints,
+    float_from_keras,
+    float_from_variant,
+    name_classes,
+    parse_meaning,
+    require_fit,
+)
+from mobile_deploy.tflite.audit import TrialProcess
+from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
+
+
+def export(
+    variant: str | None = None,
+    *,
+    model: Any = None,  # noqa: ANN401  # a path or a Keras model
+    quant: Sequence[str] = ("int8",),
+    alpha: float = 1.0,
+    resolution: int | None = None,
+    classes: int | None = None,
+    include_top: bool = True,
+    weights: str | Path = "auto",
+    labels: Path | str | None = None,
+    io: str | None = None,
+    granularity: str = "per-channel",
+    calibration: CalibrationSource | None = None,
+    calibration_samples: int = DEFAULT_SAMPLES,
+    fit: Fit | None = None,
+    input_range: tuple[float, float] | None = None,
+    output_meaning: str | None = None,
+    data: Path | str | None = None,
+    output: Path | str = "build",
+    overwrite: bool = False,
+    allow_float_ops: bool = False,
+    trust: bool = False,
+    seed: int = 0,
+    progress: ProgressReporter | None = None,
+) -> ExportResult:
+    """Takes a variant or a Keras model to audited bundles; several recipes share one conversion and one calibration.
+
+    Args:
+        variant: Name of a variant, such as "v2"; or give `model`.
+        model: Path of a .keras, .h5 or SavedModel, or a Keras 3 or tf_keras model in memory.
+        quant: Recipes, such as ("float32", "int8").
+        alpha: Width multiplier of the variant.
+        resolution: Input side in pixels; by default the variant's or the model's own.
+        classes: Number of classes of the variant; by default as many as labels, else 1000.
+        include_top: Whether the variant classifies; without it the output is its feature map.
+        weights: For a variant: "auto", "imagenet", "none" or the path of a weight file.
+        labels: File of class names, one a line, in output order.
+        io: "uint8", "int8" or "float32"; by default each recipe's own.
+        granularity: "per-channel" or "per-tensor" weight scales.
+        calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
+        calibration_samples: Most pictures to take from it.
+        fit: How a picture becomes a square; needed for `model`.
+        input_range: Pixel range that `model` takes, where it does not say so itself.
+        output_meaning: "softmax", "logits", "sigmoid" or "embedding", where `model` does not say so itself.
+        data: Folder of labelled pictures to measure accuracy on.
+        output: Folder to write the bundles into.
+        overwrite: Whether bundles may be replaced.
+        allow_float_ops: Whether float leftovers in an integer recipe are accepted.
+        trust: Whether a SavedModel may be loaded, which can run code.
+        seed: Of initial weights and of the choice of calibration pictures.
+        progress: Who listens; nobody if None.
+
+    Returns:
+        What was made.
+
+    Raises:
+        AuditFailedError: A file is not what was asked for; the others were written.
+        MobileDeployError: Something else went wrong; nothing was written.
+    """
+    if (variant is None) == (model is None):
+        raise BadOptionError(option="--variant", problem="give either --variant NAME or --model FILE")
+    job = make_job(
+        quant=quant,
+        io=io,
+        granularity=granularity,
+        calibration=calibration,
+        calibration_samples=calibration_samples,
+        data=data,
+        output=output,
+        overwrite=overwrite,
+        allow_float_ops=allow_float_ops,
+        seed=seed,
+        progress=progress,
+        float_source="the converted model",
+    )
+    labels = None if labels is None else Path(labels)
+    if variant is not None:
+        if input_range is not None or output_meaning is not None:
+            raise BadOptionError(
+                option="--input-range and --output-meaning", problem="belong to --model; a variant fixes both itself"
+            )
+        names = name_classes(classes, labels, include_top=include_top)
+        spec = make_spec(
+            variant,
+            width_multiplier=alpha,
+            side=resolution,
+            classes=len(names.labels) or IMAGENET_CLASS_COUNT,
+            include_top=include_top,
+        )
+        return _export_variant(job, spec, names, weights=weights, fit=fit)
+    hints = UserHints(
+        fit=require_fit(fit),
+        labels=() if labels is None else read_labels(labels),
+        input_range=input_range,
+        meaning=parse_meaning(output_meaning),
+    )
+    return _export_model(job, Path(model) if isinstance(model, str) else model, hints, side=resolution, trust=trust)
+
+
+def _export_variant(
+    job: Job, spec: ModelSpec, names: ClassNames, *, weights: str | Path, fit: Fit | None
+) -> ExportResult:
+    from mobile_deploy.models.weights import resolve_weights
+
+    dataset = job.load_dataset(names.labels, names.wnids)
+    check_outputs(job.options, spec.name, untrained=False)
+    with job.progress.stage("find the weights") as advance:
+        origin = resolve_weights(weights, spec, progress=advance)
+    request = job.choose_pictures(has_default=origin.kind != "file")
+    check_outputs(job.options, spec.name, untrained=origin.kind == "none")
+    with TrialProcess() as trial, background_thread() as pool:
+        pending = None if request is None else decode_ahead(request, side=spec.side, fit=fit or IMAGENET_FIT, pool=pool)
+        model = float_from_variant(spec, names, origin, fit=fit, seed=job.seed, progress=job.progress)
+        pictures = None if pending is None else pending.wait(job.progress)
+        notes = (*unpublished_notes(spec), *model.notes)
+        return job.finish(model, pictures, dataset, trial=trial, notes=notes)
+
+
+def _export_model(job: Job, source: Any, hints: UserHints, *, side: int | None, trust: bool) -> ExportResult:  # noqa: ANN401
+    request = job.choose_pictures(has_default=False)
+    check_outputs(job.options, "", untrained=False)
+    with TrialProcess() as trial:
+        model = float_from_keras(source, hints, side=side, trust=trust, progress=job.progress)
+        check_outputs(job.options, model.name, untrained=False)
+        dataset = job.load_dataset(model.labels, model.wnids)
+        pictures = None if request is None else request.load(side=model.input.side, fit=model.input.fit)
+        return job.finish(model, pictures, dataset, trial=trial)

@@ -1,0 +1,131 @@
+"""What `export` and `quantize` have in common: the request, checked, and the way from a float file to a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_deploy.data.calibration import CalibrationSet
+from mobile_deploy.data.datasets import LabelledPictures, load_dataset
+from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
+from mobile_deploy.pipeline.making import (
+    FloatModel,
+    MakeOptions,
+    calibrate,
+    check_granularity,
+    make_bundles,
+    needs_calibration,
+)
+from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
+from mobile_deploy.pipeline.results import AuditFailedError, ExportResult
+from mobile_deploy.recipes import resolve_recipes
+from mobile_deploy.tflite.audit import TrialProcess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request for bundles.
+
+    Attributes:
+        options: What shall be made and where.
+        calibration: Pictures to calibrate on, as the user named them; None for the default.
+        samples: Most pictures to take.
+        seed: Of everything random.
+        data: Folder of labelled pictures, or None.
+        progress: Who listens.
+    """
+
+    options: MakeOptions
+    calibration: CalibrationSource | None
+    samples: int
+    seed: int
+    data: Path | None
+    progress: ProgressReporter
+
+    def choose_pictures(self, *, has_default: bool) -> PictureRequest | None:
+        """Settles what to calibrate on; None when no recipe needs it."""
+        if not needs_calibration(self.options.requests):
+            return None
+        return choose_pictures(self.calibration, samples=self.samples, seed=self.seed, has_default=has_default)
+
+    def load_dataset(self, labels: Sequence[str], wnids: Sequence[str]) -> LabelledPictures | None:
+        """Finds the labelled pictures, if there shall be any."""
+        return None if self.data is None else load_dataset(self.data, labels=labels, wnids=wnids)
+
+    def finish(
+        self,
+        model: FloatModel,
+        pictures: CalibrationSet | None,
+        dataset: LabelledPictures | None,
+        *,
+        trial: TrialProcess,
+        notes: tuple[str, ...] = (),
+    ) -> ExportResult:
+        """Goes from the float file to written bundles.
+
+        Args:
+            model: The float file.
+            pictures: Calibration pictures, if a recipe needs them.
+            dataset: Labelled pictures, or None.
+            trial: The child process that runs each file once.
+            notes: What the user should know, one sentence each.
+
+        Returns:
+            What was made.
+
+        Raises:
+            AuditFailedError: A file is not what was asked for; the others were written.
+            MobileDeployError: Something else went wrong.
+        """
+        calibration = None
+        if pictures is not None:
+            calibration = calibrate(model, pictures, source=self.options.float_source, progress=self.progress)
+            skipped = tuple(f"Skipped {file.name}: {file.reason}." for file in pictures.manifest.skipped)
+            notes = (*notes, *skipped, *pictures.manifest.warnings)
+        made = make_bundles(
+            model, self.options, calibration=calibration, pictures=dataset, trial=trial, progress=self.progress
+        )
+        result = ExportResult(
+            files=made.files, untrained=model.untrained, notes=notes, float_accuracy=made.float_accuracy
+        )
+        if any(file.bundle is None for file in made.files):
+            raise AuditFailedError(result=result)
+        return result
+
+
+def make_job(
+    *,
+    quant: Sequence[str],
+    io: str | None,
+    granularity: str,
+    calibration: CalibrationSource | None,
+    calibration_samples: int,
+    data: Path | str | None,
+    output: Path | str,
+    overwrite: bool,
+    allow_float_ops: bool,
+    seed: int,
+    progress: ProgressReporter | None,
+    float_source: object = "the float .tflite",
+) -> Job:
+    """Checks the words of a request and makes a job of them.
+
+    Raises:
+        UsageError: A recipe, type or granularity is unknown or impossible.
+    """
+    return Job(
+        options=MakeOptions(
+            requests=resolve_recipes(quant, io=io),
+            granularity=check_granularity(granularity),
+            output=Path(output),
+            overwrite=overwrite,
+            allow_float_ops=allow_float_ops,
+            float_source=float_source,
+        ),
+        calibration=calibration,
+        samples=calibration_samples,
+        seed=seed,
+        data=None if data is None else Path(data),
+        progress=progress or SilentProgress(),
+    )

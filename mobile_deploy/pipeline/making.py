@@ -1,0 +1,312 @@
+"""From one float .tflite to audited bundles: the part that `export` and `quantize` share.
+
+float file -> ranges on calibration pictures -> one quantization per recipe -> audit -> trial run -> bundle
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mobile_deploy import __version__
+from mobile_deploy.bundle import Bundle, write_bundle
+from mobile_deploy.contract import InputContract, ModelContract, OutputMeaning
+from mobile_deploy.data.calibration import CalibrationSet
+from mobile_deploy.data.datasets import LabelledPictures
+from mobile_deploy.data.manifest import CalibrationManifest
+from mobile_deploy.errors import OutputExistsError, UnknownNameError
+from mobile_deploy.evaluation.accuracy import Accuracy, Candidate, score
+from mobile_deploy.files import check_writable, sha256_of_bytes
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest, resolve_recipes
+from mobile_deploy.tflite.audit import AuditReport, TrialProcess, audit_file
+from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.interface import contract_for
+from mobile_deploy.tflite.quantize import quantize
+
+_FLOAT = "float32"
+_TOOLS = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatModel:
+    """A float .tflite that is understood: where everything else is made from.
+
+    Attributes:
+        data: Bytes of the file.
+        name: Start of the bundles' names.
+        input: What goes in.
+        meaning: What comes out.
+        labels: Class names in output order.
+        wnids: WordNet identifiers in the same order, where the classes have them.
+        facts: What model.json says of its origin.
+        untrained: Whether its weights are random, in the head at least.
+        notes: What the user should know of its origin, one sentence each.
+    """
+
+    data: bytes = field(repr=False)
+    name: str
+    input: InputContract
+    meaning: OutputMeaning
+    labels: tuple[str, ...] = field(repr=False)
+    wnids: tuple[str, ...] = field(default=(), repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
+    untrained: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeOptions:
+    """What shall be made and where.
+
+    Attributes:
+        requests: The recipes.
+        granularity: What one weight scale covers.
+        output: Folder to write the bundles into.
+        overwrite: Whether bundles may be replaced.
+        allow_float_ops: Whether float leftovers in an integer recipe are accepted.
+        float_source: What to call the float file in errors.
+    """
+
+    requests: tuple[RecipeRequest, ...]
+    granularity: Granularity
+    output: Path
+    overwrite: bool
+    allow_float_ops: bool
+    float_source: object = "the float .tflite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Activation ranges and the pictures behind them."""
+
+    ranges: ActivationRanges = field(repr=False)
+    manifest: CalibrationManifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeFile:
+    """What became of one recipe.
+
+    Attributes:
+        request: The recipe with its input/output type.
+        name: Name of the bundle.
+        size_bytes: Size of the .tflite.
+        audit: What the audit found.
+        bundle: The written bundle; None when the audit failed.
+        accuracy: Accuracy on labelled pictures, where there were any.
+    """
+
+    request: RecipeRequest
+    name: str
+    size_bytes: int
+    audit: AuditReport
+    bundle: Bundle | None
+    accuracy: Accuracy | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeResult:
+    """What became of all recipes.
+
+    Attributes:
+        files: One record per recipe.
+        float_accuracy: Accuracy of the float file, where there were labelled pictures.
+    """
+
+    files: tuple[MadeFile, ...]
+    float_accuracy: Accuracy | None
+
+
+def check_granularity(name: str) -> Granularity:
+    """Finds a granularity by its name.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if name not in GRANULARITIES:
+        raise UnknownNameError(kind="granularity", name=name, known=GRANULARITIES)
+    return name  # type: ignore[return-value]  # one of the literals
+
+
+def bundle_name(model_name: str, request: RecipeRequest, *, untrained: bool) -> str:
+    """Names a bundle, such as "mobilenet_v2_1.0_224-untrained-int8"."""
+    return f"{model_name}{'-untrained' if untrained else ''}-{request.recipe.name}"
+
+
+def check_outputs(options: MakeOptions, model_name: str, *, untrained: bool) -> None:
+    """Finds out before the slow steps whether the bundles can be written.
+
+    Raises:
+        OutputExistsError: A bundle is there and may not be replaced.
+        OutputNotWritableError: The folder cannot be written.
+    """
+    check_writable(options.output)
+    for request in options.requests:
+        target = options.output / bundle_name(model_name, request, untrained=untrained)
+        if target.exists() and not options.overwrite:
+            raise OutputExistsError(path=target)
+
+
+def tool_versions() -> dict[str, str]:
+    """Gives the versions of the packages that decide what a file looks like."""
+    return {"mobile-deploy": __version__, **{name: version(name) for name in _TOOLS}}
+
+
+def needs_calibration(requests: Sequence[RecipeRequest]) -> bool:
+    """Says whether any recipe needs activation ranges."""
+    return any(request.recipe.needs_calibration for request in requests)
+
+
+def calibrate(
+    model: FloatModel, pictures: CalibrationSet, *, source: object, progress: ProgressReporter
+) -> Calibration:
+    """Measures activation ranges on calibration pictures.
+
+    Args:
+        model: The float file.
+        pictures: What to run through it.
+        source: What to call the float file in errors.
+        progress: Who listens.
+
+    Returns:
+        The ranges and what they were measured on.
+
+    Raises:
+        InterpreterError: The file does not run or gives no finite numbers.
+    """
+    with progress.stage(f"calibrate on {pictures.manifest.count} pictures") as advance:
+        ranges = measure_ranges(model.data, pictures.images, model.input, source=source, progress=advance)
+    return Calibration(ranges=ranges, manifest=pictures.manifest)
+
+
+def make_bundles(
+    model: FloatModel,
+    options: MakeOptions,
+    *,
+    calibration: Calibration | None,
+    pictures: LabelledPictures | None,
+    trial: TrialProcess,
+    progress: ProgressReporter,
+) -> MakeResult:
+    """Quantizes, audits, scores and writes one bundle per recipe; a file that fails its audit is not written.
+
+    Args:
+        model: The float file.
+        options: What shall be made and where.
+        calibration: Activation ranges; None when no recipe needs them.
+        pictures: Labelled pictures to score on, or None.
+        trial: The child process that runs each file once.
+        progress: Who listens.
+
+    Returns:
+        One record per recipe, in the order asked for, and the float file's accuracy.
+
+    Raises:
+        MobileDeployError: Quantization, scoring or writing failed.
+    """
+    drafts = []
+    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+        for request in options.requests:
+            with progress.stage(f"quantize and audit {request.recipe.name}"):
+                draft = _draft(model, options, request, calibration)
+                drafts.append(_audited(draft, Path(scratch), trial, allow_float_ops=options.allow_float_ops))
+    accuracies = {} if pictures is None else _score(model, drafts, pictures, progress)
+    files = tuple(_write(model, options, draft, calibration, accuracies) for draft in drafts)
+    return MakeResult(files=files, float_accuracy=accuracies.get(_FLOAT))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    request: RecipeRequest
+    data: bytes = field(repr=False)
+    contract: ModelContract
+    floored_channels: int
+    audit: AuditReport | None = None
+
+
+def _draft(
+    model: FloatModel, options: MakeOptions, request: RecipeRequest, calibration: Calibration | None
+) -> _Draft:
+    made = quantize(
+        model.data,
+        request,
+        model.input,
+        granularity=options.granularity,
+        ranges=None if calibration is None else calibration.ranges,
+        source=options.float_source,
+    )
+    contract = contract_for(read_graph(made.data), request, model.input, meaning=model.meaning, labels=model.labels)
+    return _Draft(request=request, data=made.data, contract=contract, floored_channels=made.floored_channels)
+
+
+def _audited(draft: _Draft, folder: Path, trial: TrialProcess, *, allow_float_ops: bool) -> _Draft:
+    """Writes a draft to a scratch folder, reads the written bytes back, holds them to account and runs them."""
+    path = folder / "trial.tflite"
+    path.write_bytes(draft.data)
+    report = audit_file(path.read_bytes(), draft.request.recipe, draft.contract, allow_float_ops=allow_float_ops)
+    return replace(draft, audit=report.with_trial(trial.run(path)))
+
+
+def _score(
+    model: FloatModel, drafts: Sequence[_Draft], pictures: LabelledPictures, progress: ProgressReporter
+) -> dict[str, Accuracy]:
+    """Scores the float file and every draft that passed its audit, by recipe."""
+    as_float = resolve_recipes([_FLOAT])[0]
+    contract = contract_for(read_graph(model.data), as_float, model.input, meaning=model.meaning, labels=model.labels)
+    candidates = {_FLOAT: Candidate(data=model.data, contract=contract)}
+    for draft in drafts:
+        if draft.audit is not None and not draft.audit.problems:
+            candidates[draft.request.recipe.name] = Candidate(data=draft.data, contract=draft.contract)
+    with progress.stage(f"score {', '.join(candidates)} on {len(pictures)} pictures") as advance:
+        return score(candidates, pictures, progress=advance)
+
+
+def _write(
+    model: FloatModel,
+    options: MakeOptions,
+    draft: _Draft,
+    calibration: Calibration | None,
+    accuracies: Mapping[str, Accuracy],
+) -> MadeFile:
+    if draft.audit is None:
+        raise ValueError("a draft is audited before it is written")
+    recipe = draft.request.recipe
+    name = bundle_name(model.name, draft.request, untrained=model.untrained)
+    accuracy = accuracies.get(recipe.name)
+    bundle = None
+    if not draft.audit.problems:
+        calibrated = calibration is not None and recipe.needs_calibration
+        facts = {
+            "io": draft.request.io,
+            "granularity": options.granularity,
+            "audit": draft.audit.to_json(),
+            "accuracy": None if accuracy is None else accuracy.to_json(),
+            **model.facts,
+            "calibration": calibration.manifest.to_json() if calibration is not None and calibrated else None,
+            "floored_channels": draft.floored_channels,
+            "float_twin": {"sha256": sha256_of_bytes(model.data)},
+            "tools": tool_versions(),
+        }
+        bundle = write_bundle(
+            options.output,
+            name,
+            tflite=draft.data,
+            recipe=recipe.name,
+            contract=draft.contract,
+            facts=facts,
+            overwrite=options.overwrite,
+        )
+    return MadeFile(
+        request=draft.request,
+        name=name,
+        size_bytes=len(draft.data),
+        audit=draft.audit,
+        bundle=bundle,
+        accuracy=accuracy,
+    )

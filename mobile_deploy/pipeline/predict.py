@@ -1,0 +1,195 @@
+"""What a model says to pictures."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mobile_deploy.bundle import read_labels
+from mobile_deploy.contract import Fit, ModelContract
+from mobile_deploy.data.images import fit_picture, load_picture
+from mobile_deploy.errors import BadOptionError
+from mobile_deploy.evaluation.accuracy import class_scores
+from mobile_deploy.pipeline.sources import find_sidecar, parse_meaning
+from mobile_deploy.report.tables import Column, ResultTable
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.interface import infer_contract
+from mobile_deploy.tflite.runner import Runner
+
+TOP = 5
+
+PictureSource = Path | str | npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """One class with its score.
+
+    Attributes:
+        label: Name of the class.
+        index: Its output index.
+        score: Probability for softmax and sigmoid; the raw value for logits.
+    """
+
+    label: str
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one model says to one picture.
+
+    Attributes:
+        image: Name of the picture.
+        model: Name of the model.
+        guesses: The best classes, best first.
+        latency_ms: Time of the inference on this machine, one thread.
+    """
+
+    image: str
+    model: str
+    guesses: tuple[Guess, ...]
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictResult:
+    """What all models say to all pictures.
+
+    Attributes:
+        answers: By picture, then by model.
+    """
+
+    answers: tuple[Answer, ...]
+
+    def table(self) -> ResultTable:
+        """Gives one row per guess, the models side by side."""
+        models = tuple(dict.fromkeys(answer.model for answer in self.answers))
+        columns = [Column(header="image")]
+        for model in models:
+            columns += [Column(header=model, folds=True), Column(header="score", digits=4)]
+        rows = []
+        for image in dict.fromkeys(answer.image for answer in self.answers):
+            told = [answer for answer in self.answers if answer.image == image]
+            for rank in range(max(len(answer.guesses) for answer in told)):
+                cells = [c for answer in told for c in _cells(answer, rank)]
+                rows.append((image if rank == 0 else "", *cells))
+        return ResultTable(columns=tuple(columns), rows=tuple(rows))
+
+    def latency_ms(self) -> dict[str, float]:
+        """Gives the median latency of each model over all pictures."""
+        models = dict.fromkeys(answer.model for answer in self.answers)
+        return {m: statistics.median(a.latency_ms for a in self.answers if a.model == m) for m in models}
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def _cells(answer: Answer, rank: int) -> tuple[str | None, float | None]:
+    if rank >= len(answer.guesses):
+        return None, None
+    return answer.guesses[rank].label, answer.guesses[rank].score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    name: str
+    data: bytes
+    contract: ModelContract
+    source: Path
+
+
+def predict(
+    model: Path | str,
+    images: Sequence[PictureSource],
+    *,
+    against: Path | str | None = None,
+    labels: Path | str | None = None,
+    fit: Fit | None = None,
+    input_range: tuple[float, float] | None = None,
+    output_meaning: str | None = None,
+) -> PredictResult:
+    """Asks a model, or two side by side, what it sees in pictures.
+
+    Args:
+        model: A bundle, the .tflite in it, or any image-classification .tflite.
+        images: Picture files, or (H, W, 3) uint8 RGB arrays.
+        against: A second model.
+        labels: Class names of a file that has no bundle; such a file shows "class 0" and so on without.
+        fit: How a picture becomes a square; overrides the bundle's, and is stretch for a file without one.
+        input_range: Pixel range of a float file that has no bundle.
+        output_meaning: What the output of a file without a bundle means, if it does not say so itself.
+
+    Returns:
+        The best five classes of each picture.
+
+    Raises:
+        UnreadableFileError: A model cannot be read.
+        BadPictureError: A picture cannot be read.
+        BadOptionError: No picture, an embedding, or a file that needs more said about it.
+    """
+    if not images:
+        raise BadOptionError(option="IMAGE", problem="no picture was given")
+    names = () if labels is None else read_labels(Path(labels))
+    paths = [Path(p) for p in (model, against) if p is not None]
+    models = [_open(p, names, fit, input_range, output_meaning) for p in paths]
+    told = [_answers(m, images) for m in models]
+    return PredictResult(answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair))
+
+
+def _open(
+    path: Path,
+    labels: tuple[str, ...],
+    fit: Fit | None,
+    input_range: tuple[float, float] | None,
+    output_meaning: str | None,
+) -> _Model:
+    bundle = find_sidecar(path)
+    if bundle is not None:
+        contract, file, name = bundle.contract, bundle.tflite, bundle.name
+        if fit is not None:
+            contract = replace(contract, input=replace(contract.input, fit=fit))
+        data = file.read_bytes()
+    else:
+        file, name, data = path, path.stem, path.read_bytes()
+        contract = infer_contract(
+            read_graph(data, source=path),
+            value_range=input_range,
+            fit=fit or Fit(kind="stretch"),
+            meaning=parse_meaning(output_meaning),
+            labels=labels,
+            source=path,
+        )
+    if contract.output.meaning == "embedding":
+        raise BadOptionError(option="BUNDLE", problem=f"{path} gives an embedding, which names no classes")
+    return _Model(name=name, data=data, contract=contract, source=file)
+
+
+def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
+    answers = []
+    with Runner(model.data, model.contract, source=model.source) as runner:
+        for number, image in enumerate(images):
+            picture = _load(image, model.contract)
+            scores = class_scores(runner.run(picture[None]), model.contract)[0]
+            order = np.argsort(-scores, kind="stable")[:TOP]
+            guesses = tuple(Guess(label=model.contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
+            name = Path(image).name if isinstance(image, str | Path) else f"picture {number}"
+            answers.append(Answer(image=name, model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]))
+    return answers
+
+
+def _load(image: PictureSource, contract: ModelContract) -> npt.NDArray[np.uint8]:
+    side, fit = contract.input.side, contract.input.fit
+    if isinstance(image, str | Path):
+        return load_picture(Path(image), side=side, fit=fit)
+    return fit_picture(image, side=side, fit=fit)

@@ -1,0 +1,104 @@
+"""From a float .tflite to audited bundles, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mobile_deploy.bundle import read_labels
+from mobile_deploy.contract import Fit
+from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource
+from mobile_deploy.pipeline.job import make_job
+from mobile_deploy.pipeline.making import check_outputs
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.pipeline.results import ExportResult
+from mobile_deploy.pipeline.sources import UserHints, float_from_tflite, parse_meaning, require_fit
+from mobile_deploy.tflite.audit import TrialProcess
+
+
+def quantize(
+    model: Path | str,
+    *,
+    quant: Sequence[str] = ("int8",),
+    labels: Path | str | None = None,
+    io: str | None = None,
+    granularity: str = "per-channel",
+    calibration: CalibrationSource | None = None,
+    calibration_samples: int = DEFAULT_SAMPLES,
+    fit: Fit | None = None,
+    input_range: tuple[float, float] | None = None,
+    output_meaning: str | None = None,
+    data: Path | str | None = None,
+    output: Path | str = "build",
+    overwrite: bool = False,
+    allow_float_ops: bool = False,
+    seed: int = 0,
+    progress: ProgressReporter | None = None,
+) -> ExportResult:
+    """Quantizes a float .tflite; a float32 bundle brings its contract, any other file needs the user's word.
+
+    Args:
+        model: A float32 bundle, the .tflite in it, or any float .tflite with one picture in and one row of values out.
+        quant: Recipes, such as ("int8", "float16").
+        labels: File of class names; a bundle has its own.
+        io: "uint8", "int8" or "float32"; by default each recipe's own.
+        granularity: "per-channel" or "per-tensor" weight scales.
+        calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
+        calibration_samples: Most pictures to take from it.
+        fit: How a picture becomes a square; a bundle has its own.
+        input_range: Pixel range the file takes, where it does not say so itself.
+        output_meaning: "softmax", "logits", "sigmoid" or "embedding", where the file does not say so itself.
+        data: Folder of labelled pictures to measure accuracy on.
+        output: Folder to write the bundles into.
+        overwrite: Whether bundles may be replaced.
+        allow_float_ops: Whether float leftovers in an integer recipe are accepted.
+        seed: Of the choice of calibration pictures.
+        progress: Who listens; nobody if None.
+
+    Returns:
+        What was made.
+
+    Raises:
+        AuditFailedError: A file is not what was asked for; the others were written.
+        MobileDeployError: Something else went wrong; nothing was written.
+    """
+    path = Path(model)
+    job = make_job(
+        quant=quant,
+        io=io,
+        granularity=granularity,
+        calibration=calibration,
+        calibration_samples=calibration_samples,
+        data=data,
+        output=output,
+        overwrite=overwrite,
+        allow_float_ops=allow_float_ops,
+        seed=seed,
+        progress=progress,
+        float_source=path,
+    )
+
+    def hints() -> UserHints:
+        return UserHints(
+            fit=require_fit(fit),
+            labels=() if labels is None else read_labels(Path(labels)),
+            input_range=input_range,
+            meaning=parse_meaning(output_meaning),
+        )
+
+    source = float_from_tflite(path, hints)
+    request = job.choose_pictures(has_default=_was_ours(source.facts))
+    check_outputs(job.options, source.name, untrained=source.untrained)
+    dataset = job.load_dataset(source.labels, source.wnids)
+    with TrialProcess() as trial:
+        pictures = None if request is None else request.load(side=source.input.side, fit=source.input.fit)
+        return job.finish(source, pictures, dataset, trial=trial)
+
+
+def _was_ours(facts: object) -> bool:
+    """Says whether a file came from a variant with published weights or none, so that the shipped pictures suit it."""
+    match facts:
+        case {"model": {"variant": _}, "weights": {"kind": "imagenet" | "none"}}:
+            return True
+        case _:
+            return False

@@ -1,0 +1,291 @@
+"""Where a float .tflite comes from: a variant, the user's own Keras model, or a file that is one already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle, read_labels
+from mobile_deploy.contract import IMAGENET_FIT, OUTPUT_MEANINGS, Fit, OutputMeaning
+from mobile_deploy.errors import BadOptionError, UnknownNameError, UnreadableFileError
+from mobile_deploy.pipeline.making import FloatModel
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.tflite.affine import FoldResult, fold_leading_affine, network_range
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.interface import check_labels, describe_float_input, output_meaning
+from mobile_deploy.variants.imagenet import imagenet_classes
+from mobile_deploy.variants.registry import ModelSpec, get_variant
+
+IMAGENET_CLASS_COUNT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassNames:
+    """What the outputs are called.
+
+    Attributes:
+        labels: Names in output order.
+        wnids: WordNet identifiers in the same order, for ImageNet's classes.
+    """
+
+    labels: tuple[str, ...]
+    wnids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserHints:
+    """What the user says about a model that does not say it itself.
+
+    Attributes:
+        fit: How a picture becomes a square.
+        labels: Class names in output order; empty when none were given.
+        input_range: Pixel range the model takes, or None.
+        meaning: What the output means, or None.
+    """
+
+    fit: Fit
+    labels: tuple[str, ...]
+    input_range: tuple[float, float] | None
+    meaning: OutputMeaning | None
+
+
+def name_classes(classes: int | None, labels: Path | None, *, include_top: bool) -> ClassNames:
+    """Settles the class names of a variant.
+
+    Args:
+        classes: Number of classes asked for, or None.
+        labels: File of class names, or None.
+        include_top: Whether the network classifies at all.
+
+    Returns:
+        The given names, else ImageNet's for 1000 classes, else "class 0", "class 1" and so on; none without a top.
+
+    Raises:
+        BadOptionError: The number of names is not the number of classes.
+        UnreadableFileError: The file of names cannot be read.
+    """
+    if not include_top:
+        return ClassNames(labels=())
+    if labels is not None:
+        names = read_labels(labels)
+        if classes is not None and classes != len(names):
+            raise BadOptionError(
+                option="--labels", problem=f"{labels} holds {len(names)} names, --classes says {classes}"
+            )
+        return ClassNames(labels=names)
+    if classes in (None, IMAGENET_CLASS_COUNT):
+        known = imagenet_classes()
+        return ClassNames(labels=tuple(c.name for c in known), wnids=tuple(c.wnid for c in known))
+    return ClassNames(labels=tuple(f"class {i}" for i in range(classes or 0)))
+
+
+def float_from_variant(
+    spec: ModelSpec,
+    names: ClassNames,
+    origin: Any,
+    *,
+    fit: Fit | None,
+    seed: int,
+    progress: ProgressReporter,  # noqa: ANN401
+) -> FloatModel:
+    """Builds a variant, loads its weights and converts it.
+
+    Args:
+        spec: The network.
+        names: Its class names.
+        origin: Where its weights come from: a `WeightsOrigin`.
+        fit: How a picture becomes a square; None for what ImageNet weights were trained with.
+        seed: Of the initial weights.
+        progress: Who listens.
+
+    Returns:
+        The float file.
+
+    Raises:
+        MobileDeployError: The weights do not fit, or conversion failed.
+    """
+    with progress.stage("start TensorFlow"):
+        from mobile_deploy.models.flavours import import_keras
+
+        keras = import_keras("keras3")
+    from mobile_deploy.models.build import build_model
+    from mobile_deploy.models.weights import load_weights
+    from mobile_deploy.tflite.convert import convert_to_float
+
+    with progress.stage(f"build {spec.name} and load weights"):
+        model = build_model(spec, keras=keras, seed=seed)
+        loaded = load_weights(model, origin, spec)
+    with progress.stage("convert to float32"):
+        data = convert_to_float(lambda image: model(image, training=False), side=spec.side)
+    variant = get_variant(spec.variant)
+    graph = read_graph(data)
+    return FloatModel(
+        data=data,
+        name=spec.name,
+        input=describe_float_input(graph, value_range=variant.value_range, fit=fit or IMAGENET_FIT, source=spec.name),
+        meaning="softmax" if spec.include_top else "embedding",
+        labels=names.labels,
+        wnids=names.wnids,
+        facts={
+            "model": {
+                "variant": spec.variant,
+                "alpha": spec.width_multiplier,
+                "side": spec.side,
+                "classes": spec.classes,
+                "include_top": spec.include_top,
+                "seed": seed,
+            },
+            "weights": {**origin.to_json(), "new_head": loaded.new_head},
+        },
+        untrained=origin.kind == "none" or loaded.new_head,
+        notes=tuple(note for note in (origin.note, loaded.note) if note),
+    )
+
+
+def float_from_keras(
+    model: Any,
+    hints: UserHints,
+    *,
+    side: int | None,
+    trust: bool,
+    progress: ProgressReporter,  # noqa: ANN401
+) -> FloatModel:
+    """Takes over the user's own model and converts it.
+
+    Args:
+        model: Path of a .keras, .h5 or SavedModel, or a Keras model in memory.
+        hints: What the model may not say itself.
+        side: Input side in pixels for a model that leaves it open.
+        trust: Whether a SavedModel may be loaded.
+        progress: Who listens.
+
+    Returns:
+        The float file, its leading rescaling folded into the input contract.
+
+    Raises:
+        MobileDeployError: The model cannot be used.
+    """
+    with progress.stage("start TensorFlow and load the model"):
+        from mobile_deploy.models.adopt import adopt_model
+
+        adopted = adopt_model(model, side=side, trust=trust)
+    from mobile_deploy.tflite.convert import convert_to_float
+
+    with progress.stage("convert to float32"):
+        data = convert_to_float(adopted.call, side=adopted.side)
+    source = model if isinstance(model, Path) else adopted.name
+    facts = {
+        "file": source.name if isinstance(source, Path) else source,
+        "flavour": adopted.flavour,
+        "sha256": adopted.sha256,
+    }
+    return _understood(data, hints, name=adopted.name, source=source, origin=facts, weights={"kind": "model"})
+
+
+def _understood(
+    data: bytes, hints: UserHints, *, name: str, source: object, origin: Mapping[str, Any], weights: Mapping[str, Any]
+) -> FloatModel:
+    """Completes a foreign float file by what it holds and what the user says."""
+    folded: FoldResult = fold_leading_affine(data, source=source)
+    value_range = network_range(folded.affine, hints.input_range)
+    graph = read_graph(folded.data, source=source)
+    meaning = output_meaning(graph, asked=hints.meaning, labels=hints.labels, source=source)
+    size = graph.tensors[graph.outputs[0]].shape[-1]
+    labels = hints.labels or tuple(f"class {i}" for i in range(size if meaning != "embedding" else 0))
+    check_labels(labels, size=size, meaning=meaning)
+    affine = None if folded.affine is None else {"scale": folded.affine.scale, "offset": folded.affine.offset}
+    return FloatModel(
+        data=folded.data,
+        name=name,
+        input=describe_float_input(graph, value_range=value_range, fit=hints.fit, source=source),
+        meaning=meaning,
+        labels=labels,
+        facts={"model": {**origin, "folded_preprocessing": affine}, "weights": dict(weights)},
+    )
+
+
+def find_sidecar(path: Path) -> Bundle | None:
+    """Gives the bundle that a folder is or a .tflite lies in; None for a file on its own.
+
+    Raises:
+        UnreadableFileError: Nothing is there, or a folder is no bundle.
+        BundleChangedError: A file of the bundle changed.
+    """
+    if path.is_dir():
+        return load_bundle(path)
+    if not path.is_file():
+        raise UnreadableFileError(path=path, problem="there is no such file")
+    if not (path.parent / MANIFEST_NAME).is_file():
+        return None
+    bundle = load_bundle(path.parent)
+    return bundle if bundle.tflite.name == path.name else None
+
+
+def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
+    """Reads a float .tflite: with its sidecar, or with what the user says.
+
+    Args:
+        path: A float32 bundle, the .tflite in it, or any float .tflite.
+        hints: Gives what the user says; asked only when there is no sidecar.
+
+    Returns:
+        The float file.
+
+    Raises:
+        UnreadableFileError: It is no float .tflite.
+        BadOptionError: Something is needed that neither the file nor the user says.
+    """
+    bundle = find_sidecar(path)
+    file = bundle.tflite if bundle is not None else path
+    data = file.read_bytes()
+    graph = read_graph(data, source=file)
+    if any(tensor.scales for tensor in graph.tensors):
+        raise UnreadableFileError(path=file, problem="it is quantized already", hint="start from the float32 file")
+    if bundle is None:
+        return _understood(
+            data,
+            hints(),
+            name=file.stem.removesuffix("-float32"),
+            source=file,
+            origin={"file": file.name},
+            weights={"kind": "model"},
+        )
+    contract, manifest = bundle.contract, bundle.manifest
+    name = bundle.name.removesuffix("-float32")
+    return FloatModel(
+        data=data,
+        name=name.removesuffix("-untrained"),
+        input=contract.input,
+        meaning=contract.output.meaning,
+        labels=contract.labels,
+        facts={key: manifest[key] for key in ("model", "weights") if key in manifest},
+        untrained=name.endswith("-untrained"),
+    )
+
+
+def parse_meaning(text: str | None) -> OutputMeaning | None:
+    """Finds an output meaning by its name.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if text is not None and text not in OUTPUT_MEANINGS:
+        raise UnknownNameError(kind="output meaning", name=text, known=OUTPUT_MEANINGS)
+    return text  # type: ignore[return-value]  # one of the literals
+
+
+def require_fit(fit: Fit | None) -> Fit:
+    """Insists on a crop rule where nothing else tells it.
+
+    Raises:
+        BadOptionError: There is none.
+    """
+    if fit is None:
+        raise BadOptionError(
+            option="--fit",
+            problem="needed: a model file does not say how its pictures were made square",
+            hint="pass what your training did: stretch (as image_dataset_from_directory), center-crop or letterbox",
+        )
+    return fit

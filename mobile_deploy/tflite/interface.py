@@ -1,0 +1,209 @@
+"""Reads off a .tflite what its input and output are, and completes it to a contract."""
+
+from __future__ import annotations
+
+from mobile_deploy.contract import (
+    Fit,
+    InputContract,
+    ModelContract,
+    OutputContract,
+    OutputMeaning,
+    Quantization,
+)
+from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.recipes import IO_TYPES, IoType, RecipeRequest
+from mobile_deploy.tflite.graph import Graph, TensorRecord
+from mobile_deploy.tflite.quantize import input_quantization
+
+# Operators that change the form of the output and not what it means.
+_FORM_ONLY = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
+_MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "L2_NORMALIZATION": "embedding"}
+
+
+def _io_type(tensor: TensorRecord, source: object) -> IoType:
+    if tensor.dtype not in IO_TYPES:
+        raise UnreadableFileError(path=source, problem=f"{tensor.name} is {tensor.dtype}; known: {', '.join(IO_TYPES)}")
+    return tensor.dtype  # type: ignore[return-value]  # one of the literals
+
+
+def _quantization(tensor: TensorRecord) -> Quantization | None:
+    if tensor.dtype == "float32" or not tensor.scales:
+        return None
+    return Quantization(scale=tensor.scales[0], zero_point=tensor.zero_points[0])
+
+
+def input_side(graph: Graph, *, source: object) -> int:
+    """Gives the side of the one square RGB input of a batch of one.
+
+    Raises:
+        UnreadableFileError: The file takes something else.
+    """
+    shapes = [graph.tensors[i].shape for i in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or shapes[0][1] != shapes[0][2]:
+        listed = "; ".join(str(list(shape)) for shape in shapes)
+        raise UnreadableFileError(path=source, problem=f"its input is {listed}; needed is one picture [1, side, side, 3]")
+    return shapes[0][1]
+
+
+def _last_telling_op(graph: Graph) -> str:
+    """Names the operator that gives the output its meaning."""
+    makers = {i: op for op in graph.ops for i in op.outputs}
+    here = graph.outputs[0]
+    while here in makers and makers[here].name in _FORM_ONLY:
+        here = makers[here].inputs[0]
+    return makers[here].name if here in makers else ""
+
+
+def output_meaning(
+    graph: Graph, *, asked: OutputMeaning | None, labels: tuple[str, ...], source: object
+) -> OutputMeaning:
+    """Decides what the output means.
+
+    Args:
+        graph: The file.
+        asked: What the user says, if anything.
+        labels: Class names; as many as there are outputs make an unnormalised output logits.
+        source: What to name in errors: a path.
+
+    Returns:
+        The meaning.
+
+    Raises:
+        BadOptionError: Nothing tells, or what the user says contradicts the file.
+        UnreadableFileError: There is not exactly one output.
+    """
+    if len(graph.outputs) != 1:
+        raise UnreadableFileError(path=source, problem=f"it has {len(graph.outputs)} outputs; needed is one")
+    shape = graph.tensors[graph.outputs[0]].shape
+    found = _MEANINGS.get(_last_telling_op(graph))
+    if found is None and len(shape) > 2:
+        found = "embedding"
+    if found is None and labels and len(labels) == shape[-1]:
+        found = "logits"
+    if asked is not None and found not in (None, asked) and not {asked, found} == {"logits", "embedding"}:
+        raise BadOptionError(option="--output-meaning", problem=f"{asked} contradicts the file, which ends in a {found}")
+    if asked is None and found is None:
+        raise BadOptionError(
+            option="--output-meaning",
+            problem=f"needed: the output {list(shape)} ends in neither softmax nor sigmoid",
+            hint="pass --labels FILE if these are class scores, or --output-meaning logits|embedding",
+        )
+    return asked or found or "embedding"
+
+
+def check_labels(labels: tuple[str, ...], *, size: int, meaning: OutputMeaning) -> None:
+    """Holds the number of class names against the output.
+
+    Raises:
+        BadOptionError: They do not fit.
+    """
+    allowed = {size}
+    if meaning == "embedding":
+        allowed = {0, size}
+    elif meaning == "sigmoid" and size == 1:
+        allowed = {1, 2}
+    if len(labels) not in allowed:
+        wanted = " or ".join(str(count) for count in sorted(allowed))
+        raise BadOptionError(option="--labels", problem=f"{len(labels)} names for an output of {size}; needed: {wanted}")
+
+
+def describe_float_input(graph: Graph, *, value_range: tuple[float, float], fit: Fit, source: object) -> InputContract:
+    """Gives the input contract of a float file whose pixel range is known."""
+    low, high = value_range
+    return InputContract(side=input_side(graph, source=source), dtype="float32", low=low, high=high, fit=fit)
+
+
+def contract_for(
+    graph: Graph,
+    request: RecipeRequest,
+    float_input: InputContract,
+    *,
+    meaning: OutputMeaning,
+    labels: tuple[str, ...],
+) -> ModelContract:
+    """Says what callers are promised about a file that was made by a recipe.
+
+    The input follows from the request alone, so that the audit can hold the file against it. The output's quantization is
+    the calibrated one that the file carries.
+
+    Args:
+        graph: The made file.
+        request: What was asked for.
+        float_input: Input of the float file it was made from.
+        meaning: What the output means.
+        labels: Class names in output order.
+
+    Returns:
+        The contract.
+    """
+    output = graph.tensors[graph.outputs[0]]
+    size = 1
+    for length in output.shape[1:]:
+        size *= length
+    return ModelContract(
+        input=InputContract(
+            side=float_input.side,
+            dtype=request.io,
+            low=float_input.low,
+            high=float_input.high,
+            fit=float_input.fit,
+            quantization=input_quantization(float_input, request.io),
+        ),
+        output=OutputContract(dtype=request.io, meaning=meaning, size=size, quantization=_quantization(output)),
+        labels=labels,
+        minimum_runtime=request.recipe.minimum_runtime,
+    )
+
+
+def infer_contract(
+    graph: Graph,
+    *,
+    value_range: tuple[float, float] | None,
+    fit: Fit,
+    meaning: OutputMeaning | None,
+    labels: tuple[str, ...],
+    source: object,
+) -> ModelContract:
+    """Guesses nothing: builds the contract of a foreign .tflite from what it stores and what the user says.
+
+    Args:
+        graph: The file.
+        value_range: Real values of pixel 0 and 255; only a float input needs it, a quantized one stores it.
+        fit: How a picture becomes a square.
+        meaning: What the output means, if the user says.
+        labels: Class names; empty for "class 0", "class 1" and so on.
+        source: What to name in errors: a path.
+
+    Returns:
+        The contract.
+
+    Raises:
+        BadOptionError: Something is needed that neither the file nor the user says.
+        UnreadableFileError: The file is no picture model.
+    """
+    given, answer = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    quantization = _quantization(given)
+    if quantization is not None:
+        first = -quantization.zero_point - (128 if given.dtype == "int8" else 0)
+        value_range = (first * quantization.scale, (first + 255) * quantization.scale)
+    elif value_range is None:
+        raise BadOptionError(option="--input-range", problem=f"needed: {source} takes float32 and does not say its range")
+    decided = output_meaning(graph, asked=meaning, labels=labels, source=source)
+    size = answer.shape[-1]
+    names = labels or tuple(f"class {i}" for i in range(size if decided != "embedding" else 0))
+    check_labels(names, size=size, meaning=decided)
+    return ModelContract(
+        input=InputContract(
+            side=input_side(graph, source=source),
+            dtype=_io_type(given, source),
+            low=value_range[0],
+            high=value_range[1],
+            fit=fit,
+            quantization=quantization,
+        ),
+        output=OutputContract(
+            dtype=_io_type(answer, source), meaning=decided, size=size, quantization=_quantization(answer)
+        ),
+        labels=names,
+        minimum_runtime="unknown",
+    )
