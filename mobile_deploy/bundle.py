@@ -166,7 +166,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             raise UnreadableFileError(path=path, problem="it is too large for a model.json", hint=hint)
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UnreadableFileError(path=path.parent, problem="there is no model.json, so it is no bundle", hint=hint) from error
+        raise UnreadableFileError(
+            path=path.parent, problem="there is no model.json, so it is no bundle", hint=hint
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise UnreadableFileError(path=path, problem=f"it is no readable JSON ({error})", hint=hint) from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None

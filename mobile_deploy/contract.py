@@ -1,7 +1,7 @@
 """The contract: everything a program must know to feed a .tflite and to read its answer, as one typed object.
 
-Calibration, prediction, evaluation, benchmark and the Android app read it; none of them has a 224 or a 127.5 of its own.
-The picture rule is one rule: EXIF orientation, then `Fit`, then Pillow's 8-bit antialiased bilinear resize to
+Calibration, prediction, evaluation, benchmark and the Android app read it; none of them has a 224 or a 127.5 of its
+own. The picture rule is one rule: EXIF orientation, then `Fit`, then Pillow's 8-bit antialiased bilinear resize to
 `side` x `side` RGB. That uint8 picture p is the input as the network was trained to see it through
 
     real = low + p * (high - low) / 255
@@ -48,7 +48,9 @@ class Fit:
         if self.kind not in FIT_KINDS:
             raise BadOptionError(option="--fit", problem=f"{self.kind!r} is not one of {', '.join(FIT_KINDS)}")
         if not 0 < self.fraction <= 1 or (self.kind != "center-crop" and self.fraction != 1):
-            raise BadOptionError(option="--fit", problem=f"fraction {self.fraction} must be in (0, 1], and 1 unless center-crop")
+            raise BadOptionError(
+                option="--fit", problem=f"fraction {self.fraction} must be in (0, 1], and 1 unless center-crop"
+            )
 
     def __str__(self) -> str:
         return self.kind if self.kind != "center-crop" else f"{self.kind}:{self.fraction:g}"
@@ -191,7 +193,9 @@ class ModelContract:
         except (TypeError, ValueError, AttributeError) as error:
             raise UnreadableFileError(path=source, problem=f"bad contract: {error}") from error
         if value["label_count"] != len(labels):
-            raise UnreadableFileError(path=source, problem=f"{value['label_count']} labels promised, {len(labels)} found")
+            raise UnreadableFileError(
+                path=source, problem=f"{value['label_count']} labels promised, {len(labels)} found"
+            )
         return contract
 
 
@@ -203,7 +207,7 @@ def _parse_contract(value: Mapping[str, Any], labels: tuple[str, ...]) -> ModelC
 
     def whole(raw: object) -> int:
         if isinstance(raw, bool) or not isinstance(raw, int):
-            raise ValueError(f"{raw!r} is not a whole number")
+            raise ValueError(f"{raw!r} is not a whole number")  # noqa: TRY004  # a file's content is wrong
         return raw
 
     def one_of(raw: object, allowed: tuple[Any, ...]) -> Any:  # noqa: ANN401  # the literal types are checked here

@@ -52,21 +52,55 @@ class Recipe:
         return self.activation_bits < 32
 
 
-# minimum_runtime, measured: TensorFlow 2.16.1 (the newest AAR on Maven Central) and LiteRT 1.0.1 run all five bit-equal;
-# TFLite 2.14 gives 0 % accuracy for `dynamic` without a word. The others are older operator versions, not measured below 2.14.
+# minimum_runtime, measured: TensorFlow 2.16.1 (the newest AAR on Maven Central) and LiteRT 1.0.1 run all five
+# bit-equal; TFLite 2.14 gives 0 % accuracy for `dynamic` without a word. The others are older operator versions, not
+# measured below 2.14.
 _RECIPES = (
-    # fmt: off
-    Recipe(name="float32", weight_bits=32, activation_bits=32, needs_calibration=False, io_types=("float32",),
-           minimum_runtime="2.14", gives="the reference; largest"),
-    Recipe(name="float16", weight_bits=16, activation_bits=32, needs_calibration=False, io_types=("float32",),
-           minimum_runtime="2.14", gives="half the size, float accuracy; for GPUs"),
-    Recipe(name="dynamic", weight_bits=8, activation_bits=32, needs_calibration=False, io_types=("float32",),
-           minimum_runtime="2.16", gives="a quarter of the size, float activations; slow on CPUs"),
-    Recipe(name="int8", weight_bits=8, activation_bits=8, needs_calibration=True, io_types=("uint8", "int8", "float32"),
-           minimum_runtime="2.14", gives="a quarter of the size and the fastest; needs calibration pictures"),
-    Recipe(name="int16x8", weight_bits=8, activation_bits=16, needs_calibration=True, io_types=("float32",),
-           minimum_runtime="2.14", gives="near-float accuracy, no fast kernels on CPUs"),
-    # fmt: on
+    Recipe(
+        name="float32",
+        weight_bits=32,
+        activation_bits=32,
+        needs_calibration=False,
+        io_types=("float32",),
+        minimum_runtime="2.14",
+        gives="the reference; largest",
+    ),
+    Recipe(
+        name="float16",
+        weight_bits=16,
+        activation_bits=32,
+        needs_calibration=False,
+        io_types=("float32",),
+        minimum_runtime="2.14",
+        gives="half the size, float accuracy; for GPUs",
+    ),
+    Recipe(
+        name="dynamic",
+        weight_bits=8,
+        activation_bits=32,
+        needs_calibration=False,
+        io_types=("float32",),
+        minimum_runtime="2.16",
+        gives="a quarter of the size, float activations; slow on CPUs",
+    ),
+    Recipe(
+        name="int8",
+        weight_bits=8,
+        activation_bits=8,
+        needs_calibration=True,
+        io_types=("uint8", "int8", "float32"),
+        minimum_runtime="2.14",
+        gives="a quarter of the size and the fastest; needs calibration pictures",
+    ),
+    Recipe(
+        name="int16x8",
+        weight_bits=8,
+        activation_bits=16,
+        needs_calibration=True,
+        io_types=("float32",),
+        minimum_runtime="2.14",
+        gives="near-float accuracy, no fast kernels on CPUs",
+    ),
 )
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
 

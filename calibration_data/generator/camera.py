@@ -56,7 +56,8 @@ def blur(picture: Field, radius: float) -> Field:
     if radius < 0.7:
         return picture
     height, width = picture.shape[:2]
-    y, x = np.minimum(np.arange(height), height - np.arange(height)), np.minimum(np.arange(width), width - np.arange(width))
+    # Distances from the corner, wrapping around, so that the kernel is centred there.
+    y, x = (np.minimum(np.arange(size), size - np.arange(size)) for size in (height, width))
     disc = np.clip(radius + 0.5 - np.hypot(y[:, None], x), 0, 1)
     kernel = np.fft.rfft2(disc / disc.sum())[..., None]
     return np.fft.irfft2(np.fft.rfft2(picture, axes=(0, 1)) * kernel, s=(height, width), axes=(0, 1)).astype(np.float32)
@@ -95,7 +96,7 @@ def _vignette(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 def _develop(rng: np.random.Generator, light: Field) -> npt.NDArray[np.uint8]:
     grey = light.mean(axis=2, keepdims=True)
-    saturation = rng.choice([0.0, rng.uniform(0.6, 1.5)], p=[0.04, 0.96])
+    saturation = rng.choice([0.0, rng.uniform(0.6, 1.5)], p=[0.03, 0.97])
     light = np.clip(grey + saturation * (light - grey), 0, None)
     # A film-like shoulder keeps some shape in the highlights; a part of the pictures clips as cheap cameras do.
     shoulder = rng.choice([0.0, 0.6])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from generator.fields import Field
 from generator.materials import any_coat, any_color, any_material, fur_color, furry, plain
 from generator.solids import Body, Distance, blend, box, capsule, ellipsoid, sphere
 
@@ -104,9 +105,9 @@ def fish(rng: np.random.Generator) -> list[Body]:
     """A fish, lying or swimming."""
     high = rng.uniform(0.12, 0.3)
     skin, fins = any_coat(rng), plain(any_color(rng), gloss=0.4)
-    trunk = blend([ellipsoid((0, 0.35, 0), (0.6, high, 0.12)), capsule((-0.4, 0.35, 0), (-0.65, 0.35, 0), 0.1, 0.05)], 0.1)
+    trunk = [ellipsoid((0, 0.35, 0), (0.6, high, 0.12)), capsule((-0.4, 0.35, 0), (-0.65, 0.35, 0), 0.1, 0.05)]
     return [
-        Body(distance=trunk, material=skin),
+        Body(distance=blend(trunk, 0.1), material=skin),
         Body(distance=ellipsoid((-0.78, 0.36, 0), (0.12, high * 1.1, 0.02)), material=fins),
         Body(distance=ellipsoid((0.0, 0.35 + high, 0), (0.3, 0.1, 0.02)), material=fins),
         Body(distance=ellipsoid((0.1, 0.3, -0.12), (0.1, 0.05, 0.02)), material=fins),
@@ -148,36 +149,51 @@ def insect(rng: np.random.Generator) -> list[Body]:
 
 
 def person(rng: np.random.Generator) -> list[Body]:
-    """A person from the waist up, or whole."""
-    skin_color = np.array([0.55, 0.3, 0.2]) * rng.uniform(0.25, 1.3)
-    skin = plain(skin_color.astype(np.float32), gloss=0.1)
+    """A person, whole."""
     tall = float(rng.choice([1.0, 0.75]))
-    face = np.array([0, tall + 0.32, 0])
-    left, right = rng.uniform(-0.2, 0.5, 2)
-    cloth, trousers = any_material(rng), any_material(rng, vivid=0.3)
+    skin = plain((np.array([0.55, 0.3, 0.2]) * rng.uniform(0.25, 1.3)).astype(np.float32), gloss=0.1)
+    sleeves, arms = _arms(rng, tall)
     trunk = [
         capsule((0, tall, 0), (0, tall * 0.5, 0), 0.2, 0.17),
         capsule((-0.22, tall + 0.05, 0), (0.22, tall + 0.05, 0), 0.09),
-        capsule((-0.27, tall + 0.02, 0), (-0.35, tall - 0.3, -left * 0.4), 0.07, 0.06),
-        capsule((0.27, tall + 0.02, 0), (0.35, tall - 0.3, -right * 0.4), 0.07, 0.06),
-    ]
-    arms = [
-        capsule((-0.35, tall - 0.3, -left * 0.4), (-0.2, tall - 0.3 + left * 0.6, -0.35), 0.05, 0.04),
-        capsule((0.35, tall - 0.3, -right * 0.4), (0.2, tall - 0.3 + right * 0.6, -0.35), 0.05, 0.04),
-        capsule((0, tall + 0.1, 0), (0, tall + 0.22, 0), 0.06),
-        ellipsoid(face.tolist(), (0.11, 0.15, 0.12)),
-        ellipsoid((face + np.array([0, -0.01, -0.12])).tolist(), (0.02, 0.035, 0.025)),
     ]
     legs = [capsule((x, tall * 0.5, 0), (x * 1.4, 0, 0), 0.11, 0.06) for x in (-0.09, 0.09)]
-    hair = fur_color(rng)
-    bodies = [
-        Body(distance=blend(trunk, 0.06), material=cloth),
-        Body(distance=blend(arms, 0.03), material=skin),
-        Body(distance=blend(legs, 0.03), material=trousers),
-        Body(distance=ellipsoid((face + np.array([0, 0.05, 0.035])).tolist(), (0.125, 0.14, 0.125)), material=furry(rng, hair, hair)),
-        Body(distance=box((face + np.array([0, -0.08, -0.105])).tolist(), (0.035, 0.008, 0.012), rounding=0.005), material=plain(np.array([0.3, 0.06, 0.05], np.float32))),
+    face = np.array([0, tall + 0.32, 0])
+    return [
+        Body(distance=blend(trunk + sleeves, 0.06), material=any_material(rng)),
+        Body(distance=blend(legs, 0.03), material=any_material(rng, vivid=0.3)),
+        Body(distance=blend(arms + _head(face), 0.03), material=skin),
+        *_hair_and_features(face, fur_color(rng), rng),
     ]
-    for side in (-1, 1):
-        eye = face + np.array([side * 0.042, 0.02, -0.105])
-        bodies.append(Body(distance=sphere(eye.tolist(), 0.016), material=plain(_BLACK, gloss=1.0)))
-    return bodies
+
+
+def _arms(rng: np.random.Generator, tall: float) -> tuple[list[Distance], list[Distance]]:
+    sleeves, arms = [], []
+    for side, lift in zip((-1, 1), rng.uniform(-0.2, 0.5, 2), strict=True):
+        elbow = (side * 0.35, tall - 0.3, -lift * 0.4)
+        sleeves.append(capsule((side * 0.27, tall + 0.02, 0), elbow, 0.07, 0.06))
+        arms.append(capsule(elbow, (side * 0.2, tall - 0.3 + lift * 0.6, -0.35), 0.05, 0.04))
+    return sleeves, arms
+
+
+def _beside(point: np.ndarray, x: float, y: float, z: float) -> list[float]:
+    return [float(value) for value in point + np.array([x, y, z])]
+
+
+def _head(face: np.ndarray) -> list[Distance]:
+    return [
+        capsule(_beside(face, 0, -0.22, 0), _beside(face, 0, -0.1, 0), 0.06),
+        ellipsoid(face.tolist(), (0.11, 0.15, 0.12)),
+        ellipsoid(_beside(face, 0, -0.01, -0.12), (0.02, 0.035, 0.025)),
+    ]
+
+
+def _hair_and_features(face: np.ndarray, hair: Field, rng: np.random.Generator) -> list[Body]:
+    cap = ellipsoid(_beside(face, 0, 0.05, 0.035), (0.125, 0.14, 0.125))
+    mouth = box(_beside(face, 0, -0.08, -0.105), (0.035, 0.008, 0.012), rounding=0.005)
+    eyes = [sphere(_beside(face, side * 0.042, 0.02, -0.105), 0.016) for side in (-1, 1)]
+    return [
+        Body(distance=cap, material=furry(rng, hair, hair)),
+        Body(distance=mouth, material=plain(np.array([0.3, 0.06, 0.05], np.float32))),
+        *(Body(distance=eye, material=plain(_BLACK, gloss=1.0)) for eye in eyes),
+    ]

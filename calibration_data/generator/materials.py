@@ -10,6 +10,17 @@ import numpy as np
 
 from generator.fields import Field, SolidNoise
 
+# fmt: off
+_COATS = np.array([
+    [0.02, 0.02, 0.02], [0.20, 0.19, 0.18], [0.16, 0.08, 0.03],  # black, grey, brown
+    [0.45, 0.20, 0.06], [0.60, 0.45, 0.28], [0.85, 0.82, 0.78],  # ginger, cream, white
+])
+_GROUNDS = np.array([
+    [0.08, 0.16, 0.03], [0.12, 0.20, 0.04], [0.20, 0.13, 0.07],  # grass, young grass, soil
+    [0.50, 0.38, 0.22], [0.20, 0.20, 0.20], [0.75, 0.78, 0.85],  # sand, stone, snow
+])
+# fmt: on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
@@ -34,8 +45,7 @@ def any_color(rng: np.random.Generator, *, vivid: float = 0.6) -> Field:
 
 def fur_color(rng: np.random.Generator) -> Field:
     """Draws a coat, skin or feather colour: black, grey, brown, ginger, cream, white."""
-    base = np.array([[0.02, 0.02, 0.02], [0.2, 0.19, 0.18], [0.16, 0.08, 0.03], [0.45, 0.2, 0.06], [0.6, 0.45, 0.28], [0.85, 0.82, 0.78]])
-    return (base[rng.integers(len(base))] * rng.uniform(0.7, 1.3, 3)).astype(np.float32)
+    return (_COATS[rng.integers(len(_COATS))] * rng.uniform(0.7, 1.3, 3)).astype(np.float32)
 
 
 def plain(color: Field, *, gloss: float = 0.3) -> Material:
@@ -167,6 +177,5 @@ def any_coat(rng: np.random.Generator) -> Material:
 
 def any_ground(rng: np.random.Generator) -> Material:
     """Draws a ground out of doors: grass, soil, sand, stone, snow."""
-    base = np.array([[0.08, 0.16, 0.03], [0.12, 0.2, 0.04], [0.2, 0.13, 0.07], [0.5, 0.38, 0.22], [0.2, 0.2, 0.2], [0.75, 0.78, 0.85]])
-    color = (base[rng.integers(len(base))] * rng.uniform(0.6, 1.3)).astype(np.float32)
+    color = (_GROUNDS[rng.integers(len(_GROUNDS))] * rng.uniform(0.6, 1.3)).astype(np.float32)
     return mottled(rng, color, (color * rng.uniform(0.4, 1.4, 3)).astype(np.float32), scale=rng.uniform(2, 8))

@@ -39,7 +39,7 @@ def foliage(rng: np.random.Generator, shape: Shape) -> Scene:
         angle = lean + rng.normal(0, 1.2)
         shade = (0.1 + 0.9 * share) * np.exp(rng.normal(0, 0.35))
         tint = color * shade * np.exp(rng.normal(0, 0.12, 3))
-        _leaf(draw, rng, shape, length * np.exp(rng.normal(0, 0.3)), angle, tint)
+        _draw_leaf(draw, rng, shape, length=length * np.exp(rng.normal(0, 0.3)), angle=angle, color=tint)
     light = _linear(image) * np.exp(0.25 * fractal(rng, shape, slope=0.9))[..., None]
     return Scene(light=light.astype(np.float32), depth=np.full(shape, 3, np.float32))
 
@@ -97,131 +97,156 @@ def landscape(rng: np.random.Generator, shape: Shape) -> Scene:
 
 
 def _with_foreground(rng: np.random.Generator, light: Field, depth: Field, horizon: float) -> Scene:
-    shape = depth.shape
-    x, y = coordinates(shape)
+    _, y = coordinates(depth.shape)
     edge = rng.uniform(horizon + 0.08, horizon + 0.3)
     below = y > edge
-    if rng.uniform() < 0.35:
-        ripple = shape[0] * 0.02 * fractal(rng, shape, slope=1.0) * (1 + 4 * np.maximum(y - edge, 0))
-        rows = np.clip(((2 * edge - y) * shape[0] + ripple).astype(int), 0, shape[0] - 1)
-        mirrored = light[rows, np.arange(shape[1])] * np.array([0.5, 0.6, 0.65])
-        light = np.where(below[..., None], mirrored, light)
-    else:
-        color = _GREEN * rng.uniform(0.4, 2, 3) if rng.uniform() < 0.7 else any_color(rng)
-        field = smear(rng.standard_normal(shape).astype(np.float32), 0.3 * fractal(rng, shape), np.ones(shape, np.float32), length=12)
-        patches = fractal(rng, shape, slope=1.4)
-        grass = color * np.exp(0.5 * field * np.clip(y - edge + 0.3, 0, 1) + 0.3 * patches)[..., None]
-        light = np.where(below[..., None], grass, light)
+    front = _water(rng, light, edge) if rng.uniform() < 0.35 else _meadow(rng, depth.shape, edge)
+    light = np.where(below[..., None], front, light)
     depth = np.where(below, 1 + 3 * (1 - y), depth)
     return Scene(light=light.astype(np.float32), depth=depth.astype(np.float32))
 
 
+def _water(rng: np.random.Generator, light: Field, edge: float) -> Field:
+    shape = light.shape[:2]
+    _, y = coordinates(shape)
+    ripple = shape[0] * 0.02 * fractal(rng, shape, slope=1.0) * (1 + 4 * np.maximum(y - edge, 0))
+    rows = np.clip(((2 * edge - y) * shape[0] + ripple).astype(int), 0, shape[0] - 1)
+    return light[rows, np.arange(shape[1])] * np.array([0.5, 0.6, 0.65])
+
+
+def _meadow(rng: np.random.Generator, shape: Shape, edge: float) -> Field:
+    _, y = coordinates(shape)
+    color = _GREEN * rng.uniform(0.4, 2, 3) if rng.uniform() < 0.7 else any_color(rng)
+    noise, lean = rng.standard_normal(shape).astype(np.float32), 0.3 * fractal(rng, shape)
+    blades = smear(noise, lean, np.ones(shape, np.float32), length=12)
+    patches = fractal(rng, shape, slope=1.4)
+    return color * np.exp(0.5 * blades * np.clip(y - edge + 0.3, 0, 1) + 0.3 * patches)[..., None]
+
+
 def flower(rng: np.random.Generator, shape: Shape) -> Scene:
-    """A blossom before soft green."""
-    x, y = coordinates(shape)
-    back = blur(foliage(rng, shape).light, shape[0] * rng.uniform(0.02, 0.08))
+    """Blossoms before soft foliage."""
+    light = blur(foliage(rng, shape).light, shape[0] * rng.uniform(0.02, 0.08))
     depth = np.full(shape, 12, np.float32)
-    color, heart = any_color(rng, vivid=0.9) * 2, any_color(rng, vivid=0.9)
+    petal, heart = any_color(rng, vivid=0.9) * 2, any_color(rng, vivid=0.9)
     for _ in range(int(rng.choice([1, 1, 2, 5]))):
-        cx, cy = rng.normal(shape[1] / shape[0] / 2, 0.2), rng.normal(0.5, 0.15)
-        size, petals = rng.uniform(0.15, 0.42), int(rng.integers(5, 18))
-        radius, angle = np.hypot(x - cx, (y - cy) * rng.uniform(1, 1.6)), np.arctan2(y - cy, x - cx)
-        for turn in (0.0, np.pi / petals):
-            lobe = np.abs(np.cos(petals * angle / 2 + turn * petals / 2)) ** rng.uniform(0.3, 0.9)
-            inside = radius < size * (0.35 + 0.65 * lobe) * (1 if turn else 0.9)
-            shade = (0.25 + 0.75 * lobe) * (0.4 + 0.6 * radius / size) * np.exp(0.15 * fractal(rng, shape))
-            back = np.where(inside[..., None], color * shade[..., None], back)
-            depth[inside] = 2
-        core = radius < size * 0.22
-        seeds = np.exp(0.6 * fractal(rng, shape, slope=0.4))[..., None]
-        back = np.where(core[..., None], heart * seeds, back)
-    return Scene(light=np.maximum(back, 0).astype(np.float32), depth=depth)
+        _paint_blossom(rng, light, depth, petal=petal, heart=heart)
+    return Scene(light=np.maximum(light, 0), depth=depth)
+
+
+def _paint_blossom(rng: np.random.Generator, light: Field, depth: Field, *, petal: Field, heart: Field) -> None:
+    shape = depth.shape
+    x, y = coordinates(shape)
+    x, y = x - rng.normal(shape[1] / shape[0] / 2, 0.2), y - rng.normal(0.5, 0.15)
+    size, petals = rng.uniform(0.15, 0.42), int(rng.integers(5, 18))
+    radius, angle = np.hypot(x, y * rng.uniform(1, 1.6)), np.arctan2(y, x)
+    for turn in (0.0, np.pi / 2):
+        lobe = np.abs(np.cos(petals * angle / 2 + turn)) ** rng.uniform(0.3, 0.9)
+        inside = radius < size * (0.35 + 0.65 * lobe) * (1 if turn else 0.9)
+        shade = (0.25 + 0.75 * lobe) * (0.4 + 0.6 * radius / size) * np.exp(0.15 * fractal(rng, shape))
+        light[inside] = (petal * shade[..., None])[inside]
+        depth[inside] = 2
+    core = radius < size * 0.22
+    light[core] = (heart * np.exp(0.6 * fractal(rng, shape, slope=0.4))[..., None])[core]
 
 
 def facade(rng: np.random.Generator, shape: Shape) -> Scene:
     """A grid of like things: windows, shelves, keys, tiles, books, fences."""
-    width, height = shape[1], shape[0]
-    wall_color = any_color(rng, vivid=0.3)
-    image = Image.new("RGB", (width, height), _pixel(wall_color))
+    height, width = shape
+    ground = any_color(rng, vivid=0.3)
+    image = Image.new("RGB", (width, height), _pixel(ground))
     draw = ImageDraw.Draw(image)
     rows, columns = int(rng.integers(3, 9)), int(rng.integers(3, 12))
     palette = [any_color(rng, vivid=0.5) for _ in range(int(rng.integers(1, 5)))]
-    fill_x, fill_y = rng.uniform(0.4, 0.95, 2)
-    for row in range(rows):
-        for column in range(columns):
-            left, top = (column + 0.5 - fill_x / 2) * width / columns, (row + 0.5 - fill_y / 2) * height / rows
-            right, bottom = left + fill_x * width / columns, top + fill_y * height / rows
-            color = palette[rng.integers(len(palette))] * np.exp(rng.normal(0, 0.3))
-            draw.rectangle((left, top, right, bottom), fill=_pixel(color), outline=_pixel(wall_color * 0.3), width=2)
-            if rng.uniform() < 0.6:
-                _glyph(draw, rng, (left, top, right, bottom), _pixel(wall_color * rng.choice([0.2, 2.0])))
-    image = _tilted(rng, image)
+    pitch = np.array([width / columns, height / rows])
+    half = pitch * rng.uniform(0.4, 0.95, 2) / 2
+    for row, column in np.ndindex(rows, columns):
+        middle = (np.array([column, row]) + 0.5) * pitch
+        cell = (*(middle - half), *(middle + half))
+        color = palette[rng.integers(len(palette))] * np.exp(rng.normal(0, 0.3))
+        draw.rectangle(cell, fill=_pixel(color), outline=_pixel(ground * 0.3), width=2)
+        if rng.uniform() < 0.6:
+            _draw_glyph(draw, rng, cell, _pixel(ground * rng.choice([0.2, 2.0])))
     shade = np.exp(0.3 * fractal(rng, shape, slope=1.4) + 0.1 * fractal(rng, shape, slope=0.5))[..., None]
-    return Scene(light=(_linear(image) * shade).astype(np.float32), depth=np.full(shape, 5, np.float32))
+    light = _linear(_tilted(rng, image)) * shade
+    return Scene(light=light.astype(np.float32), depth=np.full(shape, 5, np.float32))
 
 
 def sign(rng: np.random.Generator, shape: Shape) -> Scene:
     """Lines of letter-like marks on a board, a page or a packet before a background."""
+    height, width = shape
     light = clouds(rng, shape) if rng.uniform() < 0.3 else foliage(rng, shape).light
-    width, height = shape[1], shape[0]
-    back = Image.fromarray(np.round(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8))
+    picture = Image.fromarray(np.round(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8))
+    scale = rng.uniform(0.45, 0.9)
+    board = _board(rng, shape).resize((int(width * scale), int(height * scale)))
+    angle = rng.normal(0, 6)
+    turned = board.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+    mask = Image.new("L", board.size, 255).rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+    picture.paste(turned, ((width - turned.width) // 2, (height - turned.height) // 2), mask)
+    shade = np.exp(0.2 * fractal(rng, shape, slope=1.5))[..., None]
+    return Scene(light=(_linear(picture) * shade).astype(np.float32), depth=np.full(shape, 4, np.float32))
+
+
+def _board(rng: np.random.Generator, shape: Shape) -> Image.Image:
+    height, width = shape
     board = Image.new("RGB", (width, height), _pixel(any_color(rng, vivid=0.7)))
     draw = ImageDraw.Draw(board)
     ink = _pixel(any_color(rng, vivid=0.6) * rng.choice([0.1, 1.0]))
     lines = int(rng.choice([1, 2, 4, 9]))
+    tall = height / lines
     for line in range(lines):
         letters = int(rng.integers(4, 8) * (1 + lines / 4))
-        tall, wide = height / lines, width / letters
+        wide = width / letters
         for column in range(letters):
             if rng.uniform() < 0.85:
-                _glyph(draw, rng, (column * wide, line * tall + tall * 0.1, (column + 1) * wide, (line + 1) * tall), ink)
+                cell = (column * wide, (line + 0.1) * tall, (column + 1) * wide, (line + 1) * tall)
+                _draw_glyph(draw, rng, cell, ink)
     draw.rectangle((2, 2, width - 3, height - 3), outline=ink, width=int(rng.integers(1, 9)))
-    scale = rng.uniform(0.45, 0.9)
-    board = board.resize((int(width * scale), int(height * scale)))
-    turned = board.rotate(rng.normal(0, 6), expand=True, resample=Image.Resampling.BICUBIC, fillcolor=(1, 2, 3))
-    mask = Image.new("L", board.size, 255).rotate(0)
-    mask = Image.fromarray(np.uint8(255 * (np.abs(np.asarray(turned, int) - (1, 2, 3)).sum(axis=2) > 6)))
-    back.paste(turned, ((width - turned.width) // 2, (height - turned.height) // 2), mask)
-    shade = np.exp(0.2 * fractal(rng, shape, slope=1.5))[..., None]
-    depth = np.full(shape, 4, np.float32)
-    return Scene(light=(_linear(back) * shade).astype(np.float32), depth=depth)
+    return board
 
 
 def _profile(rng: np.random.Generator, width: int) -> Field:
     return fractal(rng, (4, width), slope=1.5)[0]
 
 
-def _leaf(draw: ImageDraw.ImageDraw, rng: np.random.Generator, shape: Shape, length: float, angle: float, color: np.ndarray) -> None:
+def _draw_leaf(
+    draw: ImageDraw.ImageDraw, rng: np.random.Generator, shape: Shape, *, length: float, angle: float, color: Field
+) -> None:
     middle = rng.uniform((-0.1, -0.1), (shape[1] / shape[0] + 0.1, 1.1))
     along = np.array([np.cos(angle), np.sin(angle)]) * length
     across = np.array([-along[1], along[0]]) * rng.uniform(0.1, 0.45)
-    for side, shade in ((1, 1.0), (-1, rng.uniform(0.5, 0.9))):
-        outline = [middle - along, middle - along * 0.3 + side * across, middle + along * 0.4 + side * across * 0.8, middle + along]
+    for half, shade in ((across, 1.0), (-across, rng.uniform(0.5, 0.9))):
+        outline = (middle - along, middle - along * 0.3 + half, middle + along * 0.4 + half * 0.8, middle + along)
         draw.polygon([tuple(point * shape[0]) for point in outline], fill=_pixel(color * shade))
 
 
-def _glyph(draw: ImageDraw.ImageDraw, rng: np.random.Generator, cell: tuple[float, float, float, float], ink: tuple[int, int, int]) -> None:
+def _draw_glyph(
+    draw: ImageDraw.ImageDraw,
+    rng: np.random.Generator,
+    cell: tuple[float, float, float, float],
+    ink: tuple[int, int, int],
+) -> None:
     left, top, right, bottom = cell
-    corners = rng.integers(0, 3, (int(rng.integers(3, 6)), 2)) / 2
-    points = [(left + (0.2 + 0.6 * x) * (right - left), top + (0.15 + 0.7 * y) * (bottom - top)) for x, y in corners]
-    thickness = max(1, int((right - left) * rng.uniform(0.06, 0.2)))
+    wide, tall = right - left, bottom - top
+    thickness = max(1, int(wide * rng.uniform(0.06, 0.2)))
     if rng.uniform() < 0.3:
-        (x0, y0), (x1, y1) = (left + 0.2 * (right - left), top + 0.2 * (bottom - top)), (right - 0.2 * (right - left), bottom - 0.2 * (bottom - top))
-        draw.ellipse((x0, y0, max(x0, x1), max(y0, y1)), outline=ink, width=thickness)
-    else:
-        draw.line(points, fill=ink, width=thickness, joint="curve")
+        ring = (left + 0.2 * wide, top + 0.2 * tall, right - 0.2 * wide, bottom - 0.2 * tall)
+        draw.ellipse(ring, outline=ink, width=thickness)
+        return
+    corners = rng.integers(0, 3, (int(rng.integers(3, 6)), 2)) / 2
+    strokes = [(left + (0.2 + 0.6 * x) * wide, top + (0.15 + 0.7 * y) * tall) for x, y in corners]
+    draw.line(strokes, fill=ink, width=thickness, joint="curve")
 
 
 def _tilted(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     """Sees a flat picture from aside, by a random projective map."""
-    a, b, c, d = rng.uniform(0.6, 0.95), rng.normal(0, 0.08), rng.normal(0, 0.08), rng.uniform(0.6, 0.95)
+    a, b, c, d = rng.uniform(0.5, 0.8), rng.normal(0, 0.06), rng.normal(0, 0.06), rng.uniform(0.5, 0.8)
     width, height = image.size
-    tilt_x, tilt_y = rng.normal(0, 0.25, 2) / image.size
+    tilt_x, tilt_y = rng.normal(0, 0.12, 2) / image.size
     map_back = (a, b, width * (1 - a - b) / 2, c, d, height * (1 - c - d) / 2, tilt_x, tilt_y)
     return image.transform(image.size, Image.Transform.PERSPECTIVE, map_back, Image.Resampling.BICUBIC)
 
 
-def _pixel(color: np.ndarray) -> tuple[int, int, int]:
+def _pixel(color: Field) -> tuple[int, int, int]:
     red, green, blue = np.round(255 * np.clip(color, 0, 1) ** (1 / 2.2)).astype(int)
     return int(red), int(green), int(blue)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from generator.camera import Scene, blur
 from generator.creatures import any_creature
-from generator.fields import Field, coordinates, fractal, smear, warp
-from generator.materials import any_color, any_ground, any_material, mottled, plain, tiled, wooden, woven
+from generator.fields import Field, fractal, smear, warp
+from generator.materials import Material, any_color, any_ground, any_material, mottled, plain, tiled, wooden, woven
 from generator.planar import clouds, foliage
 from generator.solids import Body, Light, box, capsule, ellipsoid, lathe, plane, render, sphere, torus, wall, within
 
@@ -35,7 +35,7 @@ def still_life(rng: np.random.Generator, shape: Shape) -> Scene:
     """Bottles, boxes, cups, fruit on a table before a wall."""
     table = wooden(rng) if rng.uniform() < 0.5 else any_material(rng, vivid=0.3)
     behind = mottled(rng, any_color(rng, vivid=0.3), any_color(rng, vivid=0.3), scale=2)
-    bodies = [thing for _ in range(rng.integers(2, 7)) for thing in _any_thing(rng, spread=0.7)]
+    bodies = [thing for _ in range(rng.integers(4, 9)) for thing in _any_thing(rng, spread=0.6)]
     bodies += [Body(distance=plane(0), material=table), Body(distance=wall(rng.uniform(1.0, 4)), material=behind)]
     return render(
         bodies,
@@ -171,20 +171,18 @@ def _with_hair(rng: np.random.Generator, scene: Scene) -> Scene:
 def _any_thing(rng: np.random.Generator, *, spread: float) -> list[Body]:
     x, z = rng.uniform(-spread, spread), rng.uniform(-spread, spread)
     size = rng.uniform(0.15, 0.32)
-    material = any_material(rng, vivid=0.8)
-    kind = rng.integers(7)
-    if kind == 0:
-        return [Body(distance=sphere((x, size, z), size), material=material)]
-    if kind == 1:
-        half = size * rng.uniform(0.5, 1.3, 3)
-        return [Body(distance=box((x, half[1], z), half, turn=rng.uniform(0, 3)), material=material)]
-    if kind in (2, 3):
-        return [Body(distance=lathe((x, 0, z), _profile(rng, size)), material=material)]
-    if kind == 4:
-        return [Body(distance=torus((x, size, z), size * 0.8, size * 0.25), material=material)]
-    if kind == 5:
-        return [Body(distance=ellipsoid((x, size * 0.7, z), size * rng.uniform(0.6, 1.4, 3)), material=material)]
-    return _gadget(rng, x, z, size)
+    if rng.uniform() < 0.15:
+        return _gadget(rng, x, z, size)
+    half, radii = size * rng.uniform(0.5, 1.3, 3), size * rng.uniform(0.6, 1.4, 3)
+    forms = (
+        sphere((x, size, z), size),
+        box((x, half[1], z), half, turn=rng.uniform(0, 3)),
+        lathe((x, 0, z), _profile(rng, size)),
+        lathe((x, 0, z), _profile(rng, size)),
+        torus((x, size, z), size * 0.8, size * 0.25),
+        ellipsoid((x, size * 0.7, z), radii),
+    )
+    return [Body(distance=forms[rng.integers(len(forms))], material=any_material(rng, vivid=0.8))]
 
 
 def _profile(rng: np.random.Generator, size: float) -> list[tuple[float, float]]:
@@ -198,9 +196,10 @@ def _gadget(rng: np.random.Generator, x: float, z: float, size: float) -> list[B
     half = size * rng.uniform(0.7, 1.5, 3)
     front = z - half[2]
     dark = plain(np.array([0.02, 0.02, 0.03], np.float32), gloss=1.0)
+    screen = box((x - half[0] * 0.2, half[1] * 1.1, front), (half[0] * 0.6, half[1] * 0.5, 0.02))
     bodies = [
         Body(distance=box((x, half[1], z), half), material=any_material(rng)),
-        Body(distance=box((x - half[0] * 0.2, half[1] * 1.1, front), (half[0] * 0.6, half[1] * 0.5, 0.02)), material=dark),
+        Body(distance=screen, material=dark),
     ]
     knob = plain(any_color(rng, vivid=0.9), gloss=0.5)
     for share in (0.5, 1.0, 1.5):
@@ -209,7 +208,7 @@ def _gadget(rng: np.random.Generator, x: float, z: float, size: float) -> list[B
     return [*bodies, Body(distance=lead, material=dark)]
 
 
-def _any_wall(rng: np.random.Generator):
+def _any_wall(rng: np.random.Generator) -> Material:
     color, other = any_color(rng, vivid=0.25), any_color(rng, vivid=0.25)
     kind = rng.integers(3)
     if kind == 0:
@@ -225,17 +224,23 @@ def _any_furniture(rng: np.random.Generator) -> list[Body]:
         half = rng.uniform(0.25, 0.6, 3)
         return [Body(distance=box((x, half[1], z), half), material=material)]
     if kind == 1:
-        legs = [
-            Body(distance=capsule((x + dx, 0, z + dz), (x + dx, 0.6, z + dz), 0.04), material=material)
-            for dx in (-0.35, 0.35)
-            for dz in (-0.25, 0.25)
-        ]
-        return [Body(distance=box((x, 0.62, z), (0.45, 0.04, 0.35)), material=material), *legs]
+        return _table(x, z, material)
     if kind == 2:
-        soft = woven(rng, any_color(rng), any_color(rng))
-        seat = Body(distance=box((x, 0.25, z), (0.5, 0.22, 0.35), rounding=0.1), material=soft)
-        return [seat, Body(distance=box((x, 0.6, z + 0.3), (0.5, 0.4, 0.12), rounding=0.1), material=soft)]
+        return _armchair(x, z, woven(rng, any_color(rng), any_color(rng)))
     return [Body(distance=lathe((x, 0, z), _profile(rng, 0.35)), material=material)]
+
+
+def _table(x: float, z: float, material: Material) -> list[Body]:
+    feet = [(x + dx, z + dz) for dx in (-0.35, 0.35) for dz in (-0.25, 0.25)]
+    legs = [Body(distance=capsule((a, 0, b), (a, 0.6, b), 0.04), material=material) for a, b in feet]
+    return [Body(distance=box((x, 0.62, z), (0.45, 0.04, 0.35)), material=material), *legs]
+
+
+def _armchair(x: float, z: float, material: Material) -> list[Body]:
+    return [
+        Body(distance=box((x, 0.25, z), (0.5, 0.22, 0.35), rounding=0.1), material=material),
+        Body(distance=box((x, 0.6, z + 0.3), (0.5, 0.4, 0.12), rounding=0.1), material=material),
+    ]
 
 
 def _house(rng: np.random.Generator) -> Body:
@@ -248,14 +253,15 @@ def _house(rng: np.random.Generator) -> Body:
 def _vehicle(rng: np.random.Generator) -> list[Body]:
     x, z, long = rng.uniform(-1.2, 1.2), rng.uniform(-0.8, 1.5), rng.uniform(0.5, 1.0)
     paint = plain(any_color(rng, vivid=0.9), gloss=0.8)
-    glass, rubber = np.array([0.03, 0.04, 0.05], np.float32), np.array([0.02, 0.02, 0.02], np.float32)
+    glass = plain(np.array([0.03, 0.04, 0.05], np.float32), gloss=1)
+    rubber, chrome = plain(np.full(3, 0.02, np.float32), gloss=0.1), plain(np.full(3, 0.5, np.float32), gloss=1)
+    middle = x - long * 0.1
     bodies = [
         Body(distance=box((x, 0.36, z), (long, 0.18, 0.35), rounding=0.1), material=paint),
-        Body(distance=box((x - long * 0.1, 0.62, z), (long * 0.55, 0.2, 0.3), rounding=0.1), material=plain(glass, gloss=1)),
-        Body(distance=box((x - long * 0.1, 0.82, z), (long * 0.5, 0.04, 0.3), rounding=0.03), material=paint),
+        Body(distance=box((middle, 0.62, z), (long * 0.55, 0.2, 0.3), rounding=0.1), material=glass),
+        Body(distance=box((middle, 0.82, z), (long * 0.5, 0.04, 0.3), rounding=0.03), material=paint),
     ]
-    for dx in (-long * 0.6, long * 0.6):
-        wheel = torus((x + dx, 0.2, z - 0.34), 0.13, 0.065)
-        bodies.append(Body(distance=wheel, material=plain(rubber, gloss=0.1)))
-        bodies.append(Body(distance=sphere((x + dx, 0.2, z - 0.32), 0.08), material=plain(np.full(3, 0.5, np.float32), gloss=1)))
+    for hub in (x - long * 0.6, x + long * 0.6):
+        bodies.append(Body(distance=torus((hub, 0.2, z - 0.34), 0.13, 0.065), material=rubber))
+        bodies.append(Body(distance=sphere((hub, 0.2, z - 0.32), 0.08), material=chrome))
     return bodies

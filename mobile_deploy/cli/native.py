@@ -18,14 +18,16 @@ def hidden_native_output(*, verbose: bool) -> Iterator[None]:
         verbose: Whether the user wants to see them; then nothing is changed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
-    if verbose or sys.stderr is not sys.__stderr__:  # replaced, as under a test runner: not ours to redirect
+    shown_on = sys.__stderr__
+    # Where standard error was replaced, as under a test runner, it is not ours to redirect.
+    if verbose or shown_on is None or sys.stderr is not shown_on:
         yield
         return
-    sys.stderr.flush()
+    shown_on.flush()
     kept = os.dup(_STDERR)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        with os.fdopen(kept, "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1) as shown:
+        with os.fdopen(kept, "w", encoding=shown_on.encoding, errors="backslashreplace", buffering=1) as shown:
             os.dup2(nowhere, _STDERR)
             try:
                 with redirect_stderr(shown):

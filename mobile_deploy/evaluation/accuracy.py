@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,7 +38,13 @@ class Accuracy:
     def to_json(self) -> dict[str, Any]:
         """Gives shares and 95 % Wilson intervals as JSON values in [0, 1]."""
         return {
-            name: {"value": share.value, "low": share.low, "high": share.high, "count": share.count, "total": share.total}
+            name: {
+                "value": share.value,
+                "low": share.low,
+                "high": share.high,
+                "count": share.count,
+                "total": share.total,
+            }
             for name, share in (("top1", self.top1), ("top5", self.top5))
         }
 
@@ -118,10 +124,10 @@ def score(
     return {name: _accuracy(found) for name, found in ranks.items()}
 
 
-def _ranks(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> Iterable[int]:
+def _ranks(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> list[int]:
     """Gives the place of the true class in each answer, 0 for the best; of equal scores the lower index comes first."""
     order = np.argsort(-scores, axis=1, kind="stable")
-    return np.argmax(order == truth[:, None], axis=1).tolist()
+    return [int(place) for place in np.argmax(order == truth[:, None], axis=1)]
 
 
 def _accuracy(ranks: list[int]) -> Accuracy:

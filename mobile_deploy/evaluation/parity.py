@@ -18,8 +18,8 @@ def read_logits(
 ) -> npt.NDArray[np.float64]:
     """Runs pictures and reads the values before the last softmax or sigmoid.
 
-    The uint8 output of a softmax rounds to 1/256, which is most of the visible difference between a quantized file and its
-    float twin; the logits show the network.
+    The uint8 output of a softmax rounds to 1/256, which is most of the visible difference between a quantized file and
+    its float twin; the logits show the network.
 
     Args:
         data: Bytes of a .tflite whose graph holds one SOFTMAX or LOGISTIC at its end; without one, of any.

@@ -42,7 +42,7 @@ _PACKAGES = (
     "activations|applications|constraints|dtype_policies|engine|initializers|layers|mixed_precision|models|ops"
     "|quantizers|random|regularizers"
 )
-_CLASS_MODULE = re.compile(rf"(tf_)?keras(\.(src\.)?({_PACKAGES})(\.\w+)*)?")
+_CLASS_MODULE = re.compile(rf"(tf_)?keras(\.(src\.)?({_PACKAGES})(\.\w+)*)?|tensorflow\.python\.ops\.init_ops_v2")
 _FUNCTION_MODULE = re.compile(r"builtins|(tf_)?keras\.(activations|initializers|ops)")
 
 

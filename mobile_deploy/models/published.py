@@ -15,7 +15,7 @@ PUBLISHED_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 # Source: keras/src/applications/mobilenet.py, Keras 3.15.
 _V1_ALPHA_WORDS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
 
-# Source: the alphas above 1 were trained at one size, https://github.com/tensorflow/models, slim/nets/mobilenet.
+# Trained at 224 px only. Source: https://github.com/tensorflow/models, research/slim/nets/mobilenet/README.md.
 _V2_ALPHAS_OF_ONE_SIDE = (1.3, 1.4)
 
 # MD5 by network: with the top, without it. Keras publishes none for the files of MobileNet and MobileNetV2.

@@ -75,9 +75,7 @@ def background_thread() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def choose_pictures(
-    source: CalibrationSource | None, *, samples: int, seed: int, has_default: bool
-) -> PictureRequest:
+def choose_pictures(source: CalibrationSource | None, *, samples: int, seed: int, has_default: bool) -> PictureRequest:
     """Settles which pictures to calibrate on, and finds out early when a folder cannot do.
 
     Args:

@@ -131,7 +131,7 @@ def check_granularity(name: str) -> Granularity:
     """
     if name not in GRANULARITIES:
         raise UnknownNameError(kind="granularity", name=name, known=GRANULARITIES)
-    return name  # type: ignore[return-value]  # one of the literals
+    return name
 
 
 def bundle_name(model_name: str, request: RecipeRequest, *, untrained: bool) -> str:
@@ -226,13 +226,11 @@ class _Draft:
     request: RecipeRequest
     data: bytes = field(repr=False)
     contract: ModelContract
-    floored_channels: int
+    repairs: Mapping[str, int]
     audit: AuditReport | None = None
 
 
-def _draft(
-    model: FloatModel, options: MakeOptions, request: RecipeRequest, calibration: Calibration | None
-) -> _Draft:
+def _draft(model: FloatModel, options: MakeOptions, request: RecipeRequest, calibration: Calibration | None) -> _Draft:
     made = quantize(
         model.data,
         request,
@@ -242,7 +240,8 @@ def _draft(
         source=options.float_source,
     )
     contract = contract_for(read_graph(made.data), request, model.input, meaning=model.meaning, labels=model.labels)
-    return _Draft(request=request, data=made.data, contract=contract, floored_channels=made.floored_channels)
+    repairs = {"corrected_biases": made.corrected_biases, "floored_channels": made.floored_channels}
+    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs)
 
 
 def _audited(draft: _Draft, folder: Path, trial: TrialProcess, *, allow_float_ops: bool) -> _Draft:
@@ -289,7 +288,7 @@ def _write(
             "accuracy": None if accuracy is None else accuracy.to_json(),
             **model.facts,
             "calibration": calibration.manifest.to_json() if calibration is not None and calibrated else None,
-            "floored_channels": draft.floored_channels,
+            "repairs": dict(draft.repairs),
             "float_twin": {"sha256": sha256_of_bytes(model.data)},
             "tools": tool_versions(),
         }

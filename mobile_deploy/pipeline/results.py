@@ -39,18 +39,18 @@ class ExportResult:
 
     def table(self) -> ResultTable:
         """Gives the closing table."""
-        scored = self.float_accuracy is not None
+        reference = self.float_accuracy
         columns = (
             Column(header="recipe"),
             Column(header="size (MB)"),
             Column(header="in/out"),
             Column(header="host (ms)"),
             Column(header="audit", folds=True),
-            *((Column(header="top-1 [95 %]"),) if scored else ()),
+            *((Column(header="top-1 [95 %]"),) if reference else ()),
         )
-        rows = [_row(file, scored=scored) for file in self.files]
-        if scored and all(file.request.recipe.name != "float32" for file in self.files):
-            rows.insert(0, ("float32 (not written)", None, None, None, None, str(self.float_accuracy.top1)))
+        rows = [_row(file, scored=reference is not None) for file in self.files]
+        if reference and all(file.request.recipe.name != "float32" for file in self.files):
+            rows.insert(0, ("float32 (not written)", None, None, None, None, str(reference.top1)))
         title = "weights UNTRAINED" if self.untrained else ""
         return ResultTable(columns=columns, rows=tuple(rows), title=title)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle, read_labels
 from mobile_deploy.contract import IMAGENET_FIT, OUTPUT_MEANINGS, Fit, OutputMeaning
@@ -17,6 +17,9 @@ from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import check_labels, describe_float_input, output_meaning
 from mobile_deploy.variants.imagenet import imagenet_classes
 from mobile_deploy.variants.registry import ModelSpec, get_variant
+
+if TYPE_CHECKING:
+    from mobile_deploy.models.weights import WeightsOrigin
 
 IMAGENET_CLASS_COUNT = 1000
 
@@ -84,11 +87,11 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
 def float_from_variant(
     spec: ModelSpec,
     names: ClassNames,
-    origin: Any,
+    origin: WeightsOrigin,
     *,
     fit: Fit | None,
     seed: int,
-    progress: ProgressReporter,  # noqa: ANN401
+    progress: ProgressReporter,
 ) -> FloatModel:
     """Builds a variant, loads its weights and converts it.
 
@@ -145,12 +148,12 @@ def float_from_variant(
 
 
 def float_from_keras(
-    model: Any,
+    model: object,
     hints: UserHints,
     *,
     side: int | None,
     trust: bool,
-    progress: ProgressReporter,  # noqa: ANN401
+    progress: ProgressReporter,
 ) -> FloatModel:
     """Takes over the user's own model and converts it.
 
@@ -273,7 +276,7 @@ def parse_meaning(text: str | None) -> OutputMeaning | None:
     """
     if text is not None and text not in OUTPUT_MEANINGS:
         raise UnknownNameError(kind="output meaning", name=text, known=OUTPUT_MEANINGS)
-    return text  # type: ignore[return-value]  # one of the literals
+    return text
 
 
 def require_fit(fit: Fit | None) -> Fit:

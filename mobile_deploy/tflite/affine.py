@@ -19,7 +19,8 @@ from mobile_deploy.tflite.write import serialize
 # What a picture's bytes are divided into before a network sees them, by convention: none, [0, 1], [-1, 1].
 INPUT_RANGES: tuple[tuple[float, float], ...] = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 
-# A network is trained on inputs about this wide: 1 for [0, 1], 2 for [-1, 1], about 5 for ImageNet's mean and deviation.
+# A network is trained on inputs about this wide: 1 for [0, 1], 2 for [-1, 1], about 5 for ImageNet's mean and
+# deviation.
 _PLAUSIBLE_WIDTH = (0.5, 8.0)
 
 
@@ -63,7 +64,7 @@ def _step(graph: Graph, op: OpRecord, data_input: int) -> Affine | None:
     """Reads one operator as an affine map of its data input."""
     options = graph.model.subgraphs[0].operators[op.index].builtinOptions
     operand = _scalar_operand(graph, op, data_input)
-    if operand is None or getattr(options, "fusedActivationFunction", 0):
+    if operand is None or getattr(options, "fusedActivationFunction", 0) != 0:
         return None
     value, position = operand
     if op.name == "MUL":

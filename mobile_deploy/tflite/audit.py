@@ -55,7 +55,7 @@ class AuditReport:
 
     @property
     def verdict(self) -> str:
-        """"clean", "float ops" when float leftovers were allowed, or "failed"."""
+        """Gives "clean", "float ops" when float leftovers were allowed, or "failed"."""
         if self.problems:
             return "failed"
         return "float ops" if self.float_ops else "clean"
@@ -71,7 +71,6 @@ class AuditReport:
             "saturated_biases": self.saturated_biases,
             "near_zero_scales": self.near_zero_scales,
         }
-
 
     def with_trial(self, answer: Mapping[str, Any]) -> AuditReport:
         """Adds what a `TrialProcess` found."""
@@ -102,7 +101,9 @@ def _saturated_biases(graph: Graph) -> int:
 
 def _near_zero_scales(graph: Graph) -> int:
     return sum(
-        1 for tensor in graph.tensors if not tensor.is_constant and tensor.scales and min(tensor.scales) < _NEAR_ZERO_SCALE
+        1
+        for tensor in graph.tensors
+        if not tensor.is_constant and tensor.scales and min(tensor.scales) < _NEAR_ZERO_SCALE
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from mobile_deploy.tflite.graph import load_model
 from mobile_deploy.tflite.runner import InterpreterError, encode_pictures, open_interpreter
 from mobile_deploy.tflite.write import pack
 
+# Means settle sooner than extremes; a quarter of 100 pictures gives them at a tenth of the time.
+_AVERAGED_PICTURES = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationRanges:
@@ -20,10 +23,12 @@ class ActivationRanges:
 
     Attributes:
         limits: Smallest and largest value by tensor name.
+        channel_means: Mean of each channel (last axis) by tensor name, the input's among them.
         pictures: How many pictures were run.
     """
 
     limits: Mapping[str, tuple[float, float]]
+    channel_means: Mapping[str, npt.NDArray[np.float32]]
     pictures: int
 
 
@@ -49,7 +54,7 @@ def measure_ranges(
     source: object = "the float .tflite",
     progress: Callable[[int, int], None] | None = None,
 ) -> ActivationRanges:
-    """Runs pictures through a float .tflite and keeps the smallest and largest value of each activation.
+    """Runs pictures through a float .tflite and keeps the smallest, largest and mean values of each activation.
 
     Args:
         data: Bytes of the float .tflite.
@@ -68,20 +73,44 @@ def measure_ranges(
     """
     exposed, names = _expose_activations(data, source)
     interpreter = open_interpreter(exposed, threads=threads, source=source)
-    given = interpreter.get_input_details()[0]["index"]
-    views = {i: interpreter.tensor(i) for i in names}
-    low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
+    given = interpreter.get_input_details()[0]
+    views = {name: interpreter.tensor(i) for i, name in names.items()}
+    seen = {name: _Seen() for name in (given["name"], *views)}
+    averaged = max(1, len(pictures) // _AVERAGED_PICTURES)
     for done, picture in enumerate(pictures, start=1):
-        interpreter.set_tensor(given, encode_pictures(picture[None], contract))
+        encoded = encode_pictures(picture[None], contract)
+        interpreter.set_tensor(given["index"], encoded)
         interpreter.invoke()
-        for i, view in views.items():
-            # The temporary view must be gone before the next invoke.
-            low[i] = min(low[i], view().min())
-            high[i] = max(high[i], view().max())
+        with_means = done % averaged == 0
+        seen[given["name"]].add(encoded, with_means=with_means)
+        for name, view in views.items():
+            # The view is temporary on purpose: the interpreter refuses to go on while one is alive.
+            seen[name].add(view(), with_means=with_means)
         if progress is not None:
             progress(done, len(pictures))
-    for i, name in names.items():
-        if not np.isfinite(low[i]) or not np.isfinite(high[i]):
+    for name, values in seen.items():
+        if not np.isfinite(values.low) or not np.isfinite(values.high):
             raise InterpreterError(path=source, reason=f"{name} is not a finite number on some calibration pictures")
-    limits = {name: (float(low[i]), float(high[i])) for i, name in names.items()}
-    return ActivationRanges(limits=limits, pictures=len(pictures))
+    return ActivationRanges(
+        limits={name: (values.low, values.high) for name, values in seen.items()},
+        channel_means={name: values.channel_sum / np.float32(values.averaged) for name, values in seen.items()},
+        pictures=len(pictures),
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one tensor has shown so far."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    channel_sum: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(1, np.float32))
+    averaged: int = 0
+
+    def add(self, values: npt.NDArray[np.float32], *, with_means: bool) -> None:
+        """Takes in the values of one picture."""
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+        if with_means:
+            self.channel_sum = self.channel_sum + values.reshape(-1, values.shape[-1]).mean(axis=0)
+            self.averaged += 1

@@ -30,8 +30,8 @@ class ConversionError(ToolFailedError):
 def convert_to_float(call: Callable[[Any], Any], *, side: int) -> bytes:
     """Traces a model, freezes its variables and converts it to a float .tflite of builtin operators.
 
-    The object graph is never saved as a SavedModel, which is most of the time `from_keras_model` takes; the signature that
-    this loses is written by `write.serialize`.
+    The object graph is never saved as a SavedModel, which is most of the time `from_keras_model` takes; the signature
+    that this loses is written by `write.serialize`.
 
     Args:
         call: From a float32 (1, side, side, 3) tensor to one float32 output tensor, in inference mode.

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mobile_deploy.errors import UnreadableFileError
 
-# Operators that hold a kernel and a bias: positions of input, kernel and bias among their inputs, and the kernel axis of
-# the output channels. Source: TensorFlow Lite schema and the 8-bit quantization specification.
+# Operators that hold a kernel and a bias: positions of input, kernel and bias among their inputs, and the kernel axis
+# of the output channels. Source: TensorFlow Lite schema and the 8-bit quantization specification.
 WEIGHTED_OPS: dict[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
 _IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite; Source: TensorFlow Lite schema, file_identifier
@@ -191,9 +191,9 @@ def graph_of(model: Any, *, source: object) -> Graph:  # noqa: ANN401
     try:
         tensors = tuple(_tensor_record(i, tensor, model.buffers) for i, tensor in enumerate(subgraph.tensors or ()))
         ops = tuple(_op_record(i, op, model.operatorCodes) for i, op in enumerate(subgraph.operators or ()))
-        used = [i for op in ops for i in (*op.inputs, *op.outputs)] + [*subgraph.inputs, *subgraph.outputs]
-        if any(i >= len(tensors) for i in used):
-            raise IndexError(f"tensor {max(used)} of {len(tensors)}")
+        for op in ops:
+            _ = [tensors[i] for i in (*op.inputs, *op.outputs)]
+        _ = [tensors[i] for i in (*subgraph.inputs, *subgraph.outputs)]
     except (IndexError, TypeError, AttributeError) as error:
         raise UnreadableFileError(path=source, problem=f"the .tflite is damaged ({error})") from error
     return Graph(

@@ -23,7 +23,7 @@ _MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoi
 def _io_type(tensor: TensorRecord, source: object) -> IoType:
     if tensor.dtype not in IO_TYPES:
         raise UnreadableFileError(path=source, problem=f"{tensor.name} is {tensor.dtype}; known: {', '.join(IO_TYPES)}")
-    return tensor.dtype  # type: ignore[return-value]  # one of the literals
+    return tensor.dtype
 
 
 def _quantization(tensor: TensorRecord) -> Quantization | None:
@@ -39,9 +39,17 @@ def input_side(graph: Graph, *, source: object) -> int:
         UnreadableFileError: The file takes something else.
     """
     shapes = [graph.tensors[i].shape for i in graph.inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or shapes[0][1] != shapes[0][2]:
+    if (
+        len(shapes) != 1
+        or len(shapes[0]) != 4
+        or shapes[0][0] != 1
+        or shapes[0][3] != 3
+        or shapes[0][1] != shapes[0][2]
+    ):
         listed = "; ".join(str(list(shape)) for shape in shapes)
-        raise UnreadableFileError(path=source, problem=f"its input is {listed}; needed is one picture [1, side, side, 3]")
+        raise UnreadableFileError(
+            path=source, problem=f"its input is {listed}; needed is one picture [1, side, side, 3]"
+        )
     return shapes[0][1]
 
 
@@ -81,7 +89,9 @@ def output_meaning(
     if found is None and labels and len(labels) == shape[-1]:
         found = "logits"
     if asked is not None and found not in (None, asked) and not {asked, found} == {"logits", "embedding"}:
-        raise BadOptionError(option="--output-meaning", problem=f"{asked} contradicts the file, which ends in a {found}")
+        raise BadOptionError(
+            option="--output-meaning", problem=f"{asked} contradicts the file, which ends in a {found}"
+        )
     if asked is None and found is None:
         raise BadOptionError(
             option="--output-meaning",
@@ -104,7 +114,9 @@ def check_labels(labels: tuple[str, ...], *, size: int, meaning: OutputMeaning) 
         allowed = {1, 2}
     if len(labels) not in allowed:
         wanted = " or ".join(str(count) for count in sorted(allowed))
-        raise BadOptionError(option="--labels", problem=f"{len(labels)} names for an output of {size}; needed: {wanted}")
+        raise BadOptionError(
+            option="--labels", problem=f"{len(labels)} names for an output of {size}; needed: {wanted}"
+        )
 
 
 def describe_float_input(graph: Graph, *, value_range: tuple[float, float], fit: Fit, source: object) -> InputContract:
@@ -123,8 +135,8 @@ def contract_for(
 ) -> ModelContract:
     """Says what callers are promised about a file that was made by a recipe.
 
-    The input follows from the request alone, so that the audit can hold the file against it. The output's quantization is
-    the calibrated one that the file carries.
+    The input follows from the request alone, so that the audit can hold the file against it. The output's quantization
+    is the calibrated one that the file carries.
 
     Args:
         graph: The made file.
@@ -187,7 +199,9 @@ def infer_contract(
         first = -quantization.zero_point - (128 if given.dtype == "int8" else 0)
         value_range = (first * quantization.scale, (first + 255) * quantization.scale)
     elif value_range is None:
-        raise BadOptionError(option="--input-range", problem=f"needed: {source} takes float32 and does not say its range")
+        raise BadOptionError(
+            option="--input-range", problem=f"needed: {source} takes float32 and does not say its range"
+        )
     decided = output_meaning(graph, asked=meaning, labels=labels, source=source)
     size = answer.shape[-1]
     names = labels or tuple(f"class {i}" for i in range(size if decided != "embedding" else 0))

@@ -1,7 +1,8 @@
 """The one quantizer: from a float .tflite and activation ranges to any recipe, in a fraction of a second.
 
 ai-edge-quantizer does the arithmetic. This module hands it the numbers that decide the quality: true minima and maxima,
-an input range fixed by the contract, and weight ranges with a floor that keeps every int32 bias representable.
+an input range fixed by the contract, weight ranges with a floor that keeps every int32 bias representable, and biases
+that make up for the rounding of the kernels.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,14 @@ import numpy.typing as npt
 from mobile_deploy.contract import InputContract, Quantization
 from mobile_deploy.errors import ToolFailedError
 from mobile_deploy.recipes import Granularity, IoType, Recipe, RecipeRequest
+from mobile_deploy.tflite.bias_correction import LARGEST_WEIGHT, correct_biases
 from mobile_deploy.tflite.calibrate import ActivationRanges
 from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, load_model, read_graph
-from mobile_deploy.tflite.write import serialize
+from mobile_deploy.tflite.write import pack, serialize
 
-# A bias is stored as round(bias / (input_scale * weight_scale)) in int32. Keeping it under 2^30, half of what int32 holds,
-# leaves the accumulator room for the products that are added to it.
+# A bias is stored as round(bias / (input_scale * weight_scale)) in int32. Keeping it under 2^30, half of what int32
+# holds, leaves the accumulator room for the products that are added to it.
 _LARGEST_BIAS = 2**30
-_LARGEST_WEIGHT = 127  # int8 weights are symmetric and narrow: -127 to 127
 _UINT8_ZERO_SHIFT = 128
 
 
@@ -37,7 +38,9 @@ class QuantizerError(ToolFailedError):
     def __init__(self, *, source: object, recipe: str, reason: str) -> None:
         self.source = source
         self.recipe = recipe
-        super().__init__(f"{source} cannot be quantized as {recipe}: {reason}", hint="try --quant dynamic or --quant float16")
+        super().__init__(
+            f"{source} cannot be quantized as {recipe}: {reason}", hint="try --quant dynamic or --quant float16"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +50,25 @@ class QuantizeResult:
     Attributes:
         data: Bytes of the .tflite.
         floored_channels: Weight channels whose range was widened so that their bias fits into int32.
+        corrected_biases: Operators whose bias makes up for the rounding of their kernel.
     """
 
     data: bytes
     floored_channels: int
+    corrected_biases: int
+
+
+def _pixel_quantization(contract: InputContract) -> Quantization:
+    """Gives the quantization under which a uint8 tensor is the picture itself.
+
+    The zero point of [-1, 1] would be 127.5; 127 leaves a slightly smaller error than 128.
+    """
+    scale = contract.pixel_scale
+    return Quantization(scale=scale, zero_point=int(np.clip(np.ceil(-contract.low / scale - 0.5 - 1e-6), 0, 255)))
 
 
 def input_quantization(contract: InputContract, io: IoType) -> Quantization | None:
     """Gives the quantization that makes the stored integers the raw pixels.
-
-    The zero point of [-1, 1] would be 127.5; 127 leaves a slightly smaller error than 128.
 
     Args:
         contract: The real range of the pixels.
@@ -67,17 +79,14 @@ def input_quantization(contract: InputContract, io: IoType) -> Quantization | No
     """
     if io == "float32":
         return None
-    scale = contract.pixel_scale
-    zero_point = int(np.clip(np.ceil(-contract.low / scale - 0.5 - 1e-6), 0, 255))
-    return Quantization(scale=scale, zero_point=zero_point if io == "uint8" else zero_point - _UINT8_ZERO_SHIFT)
+    pixels = _pixel_quantization(contract)
+    return pixels if io == "uint8" else replace(pixels, zero_point=pixels.zero_point - _UINT8_ZERO_SHIFT)
 
 
 def _input_limits(contract: InputContract) -> tuple[float, float]:
     """Gives the real values of pixel 0 and 255 under the quantization of the input."""
-    quantization = input_quantization(contract, "uint8")
-    if quantization is None:
-        raise ValueError("a uint8 input is always quantized")
-    return tuple((pixel - quantization.zero_point) * quantization.scale for pixel in (0, 255))  # type: ignore[return-value]
+    pixels = _pixel_quantization(contract)
+    return (0 - pixels.zero_point) * pixels.scale, (255 - pixels.zero_point) * pixels.scale
 
 
 def _weight_bounds(graph: Graph, op: OpRecord, granularity: Granularity) -> npt.NDArray[np.float32]:
@@ -88,34 +97,65 @@ def _weight_bounds(graph: Graph, op: OpRecord, granularity: Granularity) -> npt.
     return np.asarray(kernel.max(axis=reduced, keepdims=True), dtype=np.float32)
 
 
-def _bias_floors(graph: Graph, op: OpRecord, bounds: npt.NDArray[np.float32], input_scale: float) -> npt.NDArray[np.float32]:
+def _bias_floors(
+    graph: Graph, op: OpRecord, bounds: npt.NDArray[np.float32], input_scale: float
+) -> npt.NDArray[np.float32]:
     """Gives the smallest weight bound of each channel whose bias still fits into int32."""
     bias = np.abs(graph.constant(op.inputs[2])).astype(np.float64)
     if bounds.size == 1:
         bias = bias.max(keepdims=True)
-    return (_LARGEST_WEIGHT * bias / (input_scale * _LARGEST_BIAS)).astype(np.float32).reshape(bounds.shape)
+    floors = LARGEST_WEIGHT * bias / (input_scale * _LARGEST_BIAS)
+    return np.asarray(floors, dtype=np.float32).reshape(bounds.shape)
 
 
-def _limits_by_tensor(
-    graph: Graph, recipe: Recipe, granularity: Granularity, contract: InputContract, ranges: ActivationRanges
-) -> tuple[dict[str, Any], int]:
-    """Builds the quantizer's calibration result: activation limits, fixed input, floored weights."""
-    limits = {**ranges.limits, graph.tensors[graph.inputs[0]].name: _input_limits(contract)}
-    result: dict[str, Any] = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in limits.items()}
-    floored = 0
+def _has_stored_bias(graph: Graph, op: OpRecord) -> bool:
+    return len(op.inputs) > 2 and op.inputs[2] >= 0 and graph.tensors[op.inputs[2]].is_constant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What the quantizer is told.
+
+    Attributes:
+        data: The float file, its biases corrected for the rounding of the kernels.
+        limits: Activation and weight ranges by tensor name, in the quantizer's own form.
+        floored_channels: Weight channels whose range was widened.
+        corrected_biases: Operators whose bias was corrected.
+    """
+
+    data: bytes
+    limits: dict[str, Any]
+    floored_channels: int
+    corrected_biases: int
+
+
+def _plan(
+    data: bytes,
+    recipe: Recipe,
+    granularity: Granularity,
+    contract: InputContract,
+    seen: ActivationRanges,
+    source: object,
+) -> _Plan:
+    """Decides every range: true activation limits, the contract's input, floored weights."""
+    graph = read_graph(data, source=source)
+    limits = {**seen.limits, graph.tensors[graph.inputs[0]].name: _input_limits(contract)}
+    bounds, floored = {}, 0
     for op in graph.ops:
         if op.name not in WEIGHTED_OPS or not graph.tensors[op.inputs[1]].is_constant:
             continue
-        bounds = _weight_bounds(graph, op, granularity)
-        has_bias = len(op.inputs) > 2 and op.inputs[2] >= 0 and graph.tensors[op.inputs[2]].is_constant
-        source = graph.tensors[op.inputs[0]].name
-        if has_bias and recipe.activation_bits == 8 and source in limits:
-            low, high = limits[source]
-            floors = _bias_floors(graph, op, bounds, (max(high, 0.0) - min(low, 0.0)) / 255)
-            floored += int((floors > bounds).sum())
-            bounds = np.maximum(bounds, floors)
-        result[graph.tensors[op.inputs[1]].name] = {"min": -bounds, "max": bounds}
-    return result, floored
+        bounds[op.index] = _weight_bounds(graph, op, granularity)
+        given = limits.get(graph.tensors[op.inputs[0]].name)
+        if given is not None and recipe.activation_bits == 8 and _has_stored_bias(graph, op):
+            floors = _bias_floors(graph, op, bounds[op.index], (max(given[1], 0.0) - min(given[0], 0.0)) / 255)
+            floored += int((floors > bounds[op.index]).sum())
+            bounds[op.index] = np.maximum(bounds[op.index], floors)
+    told: dict[str, Any] = {
+        name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in limits.items()
+    }
+    told |= {graph.tensors[graph.ops[i].inputs[1]].name: {"min": -bound, "max": bound} for i, bound in bounds.items()}
+    corrected = correct_biases(graph, bounds, seen.channel_means)
+    return _Plan(data=pack(graph.model), limits=told, floored_channels=floored, corrected_biases=corrected)
 
 
 @contextlib.contextmanager
@@ -132,7 +172,9 @@ def _configure(quantizer: Any, request: RecipeRequest, granularity: Granularity)
 
     recipe = request.recipe
     every, anywhere = qtyping.TFLOperationName.ALL_SUPPORTED, ".*"
-    grain = qtyping.QuantGranularity.CHANNELWISE if granularity == "per-channel" else qtyping.QuantGranularity.TENSORWISE
+    grain = (
+        qtyping.QuantGranularity.CHANNELWISE if granularity == "per-channel" else qtyping.QuantGranularity.TENSORWISE
+    )
     if recipe.weight_bits == 16:
         weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
         config = qtyping.OpQuantizationConfig(
@@ -185,20 +227,24 @@ def quantize(
         UnreadableFileError: The bytes are no .tflite.
     """
     if request.recipe.weight_bits == 32:
-        return QuantizeResult(data=serialize(load_model(data, source=source)), floored_channels=0)
+        return QuantizeResult(data=serialize(load_model(data, source=source)), floored_channels=0, corrected_biases=0)
     from ai_edge_quantizer import quantizer as engine
 
-    limits, floored = None, 0
+    plan = _Plan(data=data, limits={}, floored_channels=0, corrected_biases=0)
     if request.recipe.needs_calibration:
         if ranges is None:
             raise ValueError(f"{request.recipe.name} needs activation ranges")
-        limits, floored = _limits_by_tensor(read_graph(data, source=source), request.recipe, granularity, contract, ranges)
+        plan = _plan(data, request.recipe, granularity, contract, ranges, source)
     try:
         with _quiet():
-            machine = engine.Quantizer(bytearray(data))
+            machine = engine.Quantizer(bytearray(plan.data))
             _configure(machine, request, granularity)
-            made = machine.quantize(limits, enable_progress_report=False).quantized_model
+            made = machine.quantize(plan.limits or None, enable_progress_report=False).quantized_model
     except (ValueError, RuntimeError, KeyError) as error:
         reason = re.sub(r"\s+", " ", str(error)).strip()
         raise QuantizerError(source=source, recipe=request.recipe.name, reason=reason) from error
-    return QuantizeResult(data=serialize(load_model(bytes(made), source=source)), floored_channels=floored)
+    return QuantizeResult(
+        data=serialize(load_model(bytes(made), source=source)),
+        floored_channels=plan.floored_channels,
+        corrected_biases=plan.corrected_biases,
+    )

@@ -81,7 +81,9 @@ class Runner:
         source: What to name in errors: a path.
     """
 
-    def __init__(self, data: bytes, contract: ModelContract, *, threads: int = 1, source: object = "the .tflite") -> None:
+    def __init__(
+        self, data: bytes, contract: ModelContract, *, threads: int = 1, source: object = "the .tflite"
+    ) -> None:
         self._interpreter = open_interpreter(data, threads=threads, source=source)
         self._contract = contract
         self._source = source
@@ -136,8 +138,8 @@ def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]
         threads: XNNPACK threads.
 
     Returns:
-        "latency_ms" (median; of the first run when time allows no second), "runs", "finite" (whether a float output holds
-        finite numbers only).
+        "latency_ms" (median; of the first run when time allows no second), "runs", "finite" (whether a float output
+        holds finite numbers only).
 
     Raises:
         InterpreterError: LiteRT refuses the file or fails.
@@ -145,7 +147,9 @@ def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]
     interpreter = open_interpreter(path.read_bytes(), threads=threads, source=path)
     given = interpreter.get_input_details()[0]
     noise = np.random.default_rng(0).integers(0, 256, size=given["shape"])
-    interpreter.set_tensor(given["index"], (noise if given["dtype"] == np.uint8 else noise - 128).astype(given["dtype"]))
+    interpreter.set_tensor(
+        given["index"], (noise if given["dtype"] == np.uint8 else noise - 128).astype(given["dtype"])
+    )
     times_ms: list[float] = []
     deadline = time.perf_counter() + seconds
     while not times_ms or time.perf_counter() < deadline:

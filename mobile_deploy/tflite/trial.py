@@ -1,6 +1,6 @@
 """The child process of the audit: reads paths, runs each file, answers one JSON line a file.
 
-    python -m mobile_deploy.tflite.trial SECONDS
+python -m mobile_deploy.tflite.trial SECONDS
 """
 
 from __future__ import annotations

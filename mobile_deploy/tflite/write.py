@@ -18,27 +18,25 @@ OUTPUT_NAME = "output"
 # Source: tensorflow/lite/tools/versioning/op_version.cc, TensorFlow 2.21, except FULLY_CONNECTED "dynamic": that file
 # asks for 12 with per-channel weights, which the 2.16 runtime refuses although its kernel computes them right. 11 is
 # accepted there and refused by 2.14, whose kernel would answer wrongly without a word (both measured).
+# By operator and arithmetic; "dynamic" is a float input with int8 weights.
 _VERSIONS: dict[str, dict[str, int]] = {
-    # fmt: off
-    # operator           by arithmetic; "dynamic" is a float input with int8 weights
-    "ADD":               {"int8": 2, "int16": 2},
-    "AVERAGE_POOL_2D":   {"int8": 2, "int16": 3},
-    "CONCATENATION":     {"int8": 2, "int16": 3},
-    "CONV_2D":           {"int8": 3, "int16": 3, "dynamic": 5},
+    "ADD": {"int8": 2, "int16": 2},
+    "AVERAGE_POOL_2D": {"int8": 2, "int16": 3},
+    "CONCATENATION": {"int8": 2, "int16": 3},
+    "CONV_2D": {"int8": 3, "int16": 3, "dynamic": 5},
     "DEPTHWISE_CONV_2D": {"int8": 3, "int16": 3, "dynamic": 6},
-    "DEQUANTIZE":        {"int8": 2, "int16": 3, "float16": 3},
-    "FULLY_CONNECTED":   {"int8": 4, "int16": 4, "dynamic": 11},
-    "L2_NORMALIZATION":  {"int8": 2},
-    "LOGISTIC":          {"int8": 2, "int16": 3},
-    "MAX_POOL_2D":       {"int8": 2, "int16": 3},
-    "MEAN":              {"int8": 2, "int16": 2},
-    "MUL":               {"int8": 2, "int16": 4},
-    "PAD":               {"int8": 2, "int16": 2},
-    "RELU":              {"int8": 2, "int16": 3},
-    "RELU6":             {"int8": 2, "int16": 3},
-    "SOFTMAX":           {"int8": 2, "int16": 2},
-    "SUB":               {"int8": 3, "int16": 4},
-    # fmt: on
+    "DEQUANTIZE": {"int8": 2, "int16": 3, "float16": 3},
+    "FULLY_CONNECTED": {"int8": 4, "int16": 4, "dynamic": 11},
+    "L2_NORMALIZATION": {"int8": 2},
+    "LOGISTIC": {"int8": 2, "int16": 3},
+    "MAX_POOL_2D": {"int8": 2, "int16": 3},
+    "MEAN": {"int8": 2, "int16": 2},
+    "MUL": {"int8": 2, "int16": 4},
+    "PAD": {"int8": 2, "int16": 2},
+    "RELU": {"int8": 2, "int16": 3},
+    "RELU6": {"int8": 2, "int16": 3},
+    "SOFTMAX": {"int8": 2, "int16": 2},
+    "SUB": {"int8": 3, "int16": 4},
 }
 
 
@@ -100,7 +98,9 @@ def _drop_unused(model: Any) -> None:  # noqa: ANN401
     """Removes tensors, buffers and operator codes that nothing refers to any more."""
     subgraph = model.subgraphs[0]
     operators = subgraph.operators
-    kept = sorted({i for op in operators for i in (*op.inputs, *op.outputs) if i >= 0} | {*subgraph.inputs, *subgraph.outputs})
+    kept = sorted(
+        {i for op in operators for i in (*op.inputs, *op.outputs) if i >= 0} | {*subgraph.inputs, *subgraph.outputs}
+    )
     tensor_at = {old: new for new, old in enumerate(kept)} | {-1: -1}
     subgraph.tensors = [subgraph.tensors[i] for i in kept]
     for op in operators:

@@ -14,8 +14,6 @@ from mobile_deploy.variants.plan import plan_layers
 from mobile_deploy.variants.registry import VARIANTS, get_variant, make_spec
 
 TOLERANCE = 1e-5
-# Of logits up to 5 that passed sixty layers in another order of float32 roundings.
-LOGIT_TOLERANCE = 1e-4
 SIDES = (96, 128, 160, 192, 224, 200)
 REFERENCES = {
     "v1": ("MobileNet", {}),
@@ -25,6 +23,7 @@ REFERENCES = {
     "v3-large-minimalistic": ("MobileNetV3Large", {"include_preprocessing": False, "minimalistic": True}),
     "v3-small-minimalistic": ("MobileNetV3Small", {"include_preprocessing": False, "minimalistic": True}),
 }
+ONE_OF_EACH = ("v1", "v2", "v3-small")
 
 
 class Case(NamedTuple):
@@ -54,32 +53,25 @@ def reference_model(keras, case, **options):
     return make(input_shape=(case.side, case.side, 3), alpha=case.alpha, weights=None, **fixed, **options)
 
 
-def randomize(model, *, seed):
-    """Gives every weight a value of its own, the statistics of batch norms included, and keeps the signal alive."""
+def randomize(model, images, *, seed):
+    """Gives every weight a value of its own, and batch norms the statistics of `images`, as training would."""
     generator = np.random.default_rng(seed)
     draws = {
         "gamma": partial(generator.uniform, 0.7, 1.3),
-        "beta": partial(generator.normal, 0.0, 0.1),
-        "bias": partial(generator.normal, 0.0, 0.1),
-        "moving_mean": partial(generator.normal, 0.0, 0.1),
-        "moving_variance": partial(generator.uniform, 0.7, 1.3),
+        "beta": partial(generator.normal, 0.0, 0.2),
+        "bias": partial(generator.normal, 0.0, 0.2),
     }
     for layer in model.layers:
-        # A gate that is half closed in every block would leave nothing of the picture.
-        opening = 2.0 if layer.name.endswith("squeeze_excite_conv_1") else 0.0
-        for weight in layer.weights:
-            is_depthwise = "depthwise" in layer.name or "_dw_" in layer.name
-            fan_in = np.prod(weight.shape[:2] if is_depthwise else weight.shape[:-1])
-            draw = draws.get(weight.name, partial(generator.normal, 0.0, np.sqrt(2.0 / fan_in)))
-            weight.assign(draw(size=weight.shape) + (opening if weight.name == "bias" else 0.0))
-
-
-def bound_logits(model, images):
-    """Scales the classifier so that its largest logit is 5: a softmax neither flat nor a single 1."""
-    kernel, bias = next(layer for layer in reversed(model.layers) if layer.weights).weights
-    factor = 5.0 / np.abs(run(model, images)).max()
-    kernel.assign(kernel * factor)
-    bias.assign(bias * factor)
+        for weight in layer.trainable_weights:
+            fan_in = np.prod(weight.shape[:-1])
+            weight.assign(draws.get(weight.name, partial(generator.normal, 0.0, fan_in**-0.5))(size=weight.shape))
+    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 def pictures(side):
@@ -111,8 +103,7 @@ def weighted(model):
 def assert_equals_the_reference(keras, case, weights_file):
     images = pictures(case.side)
     reference = reference_model(keras, case, classifier_activation=None)
-    randomize(reference, seed=case.side)
-    bound_logits(reference, images)
+    randomize(reference, images, seed=case.side)
     reference.save_weights(weights_file)
     spec = make_spec(case.variant, width_multiplier=case.alpha, side=case.side)
     model = build_model(spec, keras=keras)
@@ -121,8 +112,8 @@ def assert_equals_the_reference(keras, case, weights_file):
     assert model.count_params() == reference.count_params() == count(spec).parameters_total
     assert weighted(model) == weighted(reference)
     expected = run(reference, images)
-    assert np.abs(expected[0] - expected[1]).max() > 0.05, "the pictures must be told apart"
-    np.testing.assert_allclose(run(logits_of(keras, model), images), expected, rtol=0, atol=LOGIT_TOLERANCE)
+    assert np.abs(expected[0] - expected[1]).max() > 0.1, "the pictures must be told apart"
+    np.testing.assert_allclose(run(logits_of(keras, model), images), expected, rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(run(model, images), softmax(expected), rtol=0, atol=TOLERANCE)
 
 
@@ -132,6 +123,11 @@ def case_id(case):
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_a_network_equals_keras_applications_with_the_same_weight_file(keras, tmp_path, case):
+    assert_equals_the_reference(keras, case, tmp_path / "random.weights.h5")
+
+
+@pytest.mark.parametrize("case", [Case("v1", 0.6, 96), Case("v2", 0.56, 96), Case("v3-small", 1.25, 96)], ids=case_id)
+def test_unpublished_widths_round_as_keras_applications_does(keras, tmp_path, case):
     assert_equals_the_reference(keras, case, tmp_path / "random.weights.h5")
 
 
@@ -145,7 +141,7 @@ def test_every_published_width_equals_keras_applications_at_every_side(keras, tm
 def test_features_equal_keras_applications_without_its_top(keras, tmp_path, variant):
     case = Case(variant, 1.0, 96)
     reference = reference_model(keras, case, include_top=False)
-    randomize(reference, seed=0)
+    randomize(reference, pictures(96), seed=0)
     reference.save(tmp_path / "layers_in_order.h5")
     model = build_model(make_spec(variant, side=96, include_top=False), keras=keras)
     model.load_weights(tmp_path / "layers_in_order.h5")
@@ -158,14 +154,14 @@ def test_features_equal_keras_applications_without_its_top(keras, tmp_path, vari
 def test_both_flavours_of_keras_build_the_same_network(keras, tf_keras, variant):
     spec = make_spec(variant, width_multiplier=0.5, side=96)
     model, twin = build_model(spec, keras=keras), build_model(spec, keras=tf_keras)
-    randomize(model, seed=1)
+    randomize(model, pictures(96), seed=1)
     assert [layer.name for layer in model.layers if layer.weights] == [
         layer.name for layer in twin.layers if layer.weights
     ]
-    bound_logits(logits_of(keras, model), pictures(96))
     twin.set_weights(model.get_weights())
     expected = run(logits_of(keras, model), pictures(96))
-    np.testing.assert_allclose(run(logits_of(tf_keras, twin), pictures(96)), expected, rtol=0, atol=LOGIT_TOLERANCE)
+    # The flavours round in different orders inside batch norm.
+    np.testing.assert_allclose(run(logits_of(tf_keras, twin), pictures(96)), expected, rtol=0, atol=10 * TOLERANCE)
     np.testing.assert_allclose(run(twin, pictures(96)), softmax(expected), rtol=0, atol=TOLERANCE)
 
 
@@ -201,17 +197,18 @@ def test_the_signal_survives_an_untrained_network(keras, variant):
 
 def test_only_layers_of_both_flavours_are_used(keras, tf_keras):
     kinds = {
-        type(layer).__name__ for variant in VARIANTS for layer in build_model(make_spec(variant), keras=keras).layers
+        type(layer).__name__
+        for variant in ONE_OF_EACH
+        for layer in build_model(make_spec(variant, side=32), keras=keras).layers
     }
     assert all(hasattr(tf_keras.layers, kind) for kind in kinds)
     assert not {"Lambda", "TFOpLambda", "Activation"} & kinds
 
 
 def test_batch_norm_forgets_at_the_rate_of_keras_applications(keras):
-    for variant in REFERENCES:
-        case = Case(variant, 1.0, 96)
-        reference = reference_model(keras, case)
-        model = build_model(make_spec(variant, side=96), keras=keras)
+    for variant in ONE_OF_EACH:
+        reference = reference_model(keras, Case(variant, 1.0, 32))
+        model = build_model(make_spec(variant, side=32), keras=keras)
         for layer in reference.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 mine = model.get_layer(layer.name)

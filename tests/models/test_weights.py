@@ -219,8 +219,9 @@ def test_weights_of_another_network_on_the_server_are_refused(server, tmp_path):
 @pytest.mark.parametrize("choice", ["auto", "imagenet"])
 def test_a_wrong_published_hash_never_falls_back(server, cache, tmp_path, choice):
     server.files[V3_PATH] = write_legacy(tmp_path / "v3.h5", random_arrays(V3)).read_bytes()
-    with pytest.raises(HashMismatchError, match="MD5"):
+    with pytest.raises(HashMismatchError, match="MD5") as caught:
         resolve_weights(choice, V3)
+    assert caught.value.source == server.url + V3_PATH
     assert list(cache.iterdir()) == []
 
 
@@ -432,6 +433,13 @@ def test_another_class_count_makes_the_classifier_new_and_keeps_the_hidden_layer
 
 def test_a_file_without_the_head_makes_the_whole_head_new(tmp_path):
     path = write_legacy(tmp_path / "w.h5", random_arrays(replace(V3, include_top=False)))
+    assert match_layers(read_structure(path), V3).new == ("conv_2", "logits")
+
+
+def test_a_classifier_behind_a_new_hidden_layer_is_new_too(tmp_path):
+    arrays = random_arrays(V3)
+    arrays["conv_2"] = [array[..., :-8] for array in arrays["conv_2"]]
+    path = write_legacy(tmp_path / "w.h5", arrays)
     assert match_layers(read_structure(path), V3).new == ("conv_2", "logits")
 
 

@@ -112,7 +112,7 @@ def edit_config(path: Path, edit) -> Path:
 
 
 def with_lively_weights(model, seed=0):
-    """Gives a model weights under which different pictures get clearly different answers; fresh ones give almost none."""
+    """Gives a model weights under which different pictures get clearly different answers, as fresh ones do not."""
     random = np.random.default_rng(seed)
     for variable in model.weights:
         variable.assign(_lively(random, getattr(variable, "path", variable.name), tuple(variable.shape), variable))

@@ -93,6 +93,12 @@ def test_the_narrow_v2_keeps_its_1280_features():
     assert shapes(make_spec("v2", width_multiplier=1.4))["Conv_1"] == (7, 7, 1792)
 
 
+def test_v2_cuts_off_the_filters_of_a_block_before_it_rounds_them_and_those_of_the_stem_not():
+    planned = shapes(make_spec("v2", width_multiplier=0.56))
+    assert planned["expanded_conv_project"][-1] == 8
+    assert planned["Conv1"][-1] == 24
+
+
 def test_planning_needs_no_tensorflow():
     code = (
         "import sys; import mobile_deploy.variants.detail, mobile_deploy.variants.imagenet;"
