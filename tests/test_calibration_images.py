@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -88,5 +89,5 @@ def spectral_slope(grey):
     power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
     frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256))
     edges = np.geomspace(4 / 256, 0.35, 12)
-    rings = [power[(frequency >= low) & (frequency < high)].mean() for low, high in zip(edges, edges[1:], strict=False)]
+    rings = [power[(frequency >= low) & (frequency < high)].mean() for low, high in pairwise(edges)]
     return -np.polyfit(np.log(np.sqrt(edges[:-1] * edges[1:])), np.log(rings), 1)[0]

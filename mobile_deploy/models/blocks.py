@@ -39,7 +39,7 @@ class Flavour:
     def initializer(self, name: str, *, mode: Literal["fan_in", "fan_out"]) -> Any:  # noqa: ANN401  # a Keras object
         """Gives normal weights that keep the power of the signal through a ReLU.
 
-        With Keras's default the signal of an untrained network fades to 1e-20, which no 8-bit range survives.
+        With Keras's default the logits of an untrained V1 come out near 1e-19, which no 8-bit range survives.
 
         Source: He et al., "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
         """

@@ -54,12 +54,19 @@ def test_equal_pictures_in_another_place_give_an_equal_manifest(tmp_path):
     assert str(tmp_path) not in one
 
 
-def test_the_digest_changes_with_a_picture_and_with_the_fit(tmp_path):
+def test_the_digest_changes_with_a_picture(tmp_path):
     folder = fill(tmp_path / "set")
     digest = load(folder).manifest.digest
-    assert load_calibration(folder, side=32, fit=Fit(kind="letterbox")).manifest.digest != digest
     Image.fromarray(colored(99)).save(folder / "p05.png")
     assert load(folder).manifest.digest != digest
+
+
+def test_the_digest_changes_with_the_fit_even_where_the_pixels_do_not():
+    squares = [colored(index, size=(32, 32)) for index in range(12)]
+    stretched = load_calibration(squares, side=32, fit=FIT)
+    boxed = load_calibration(squares, side=32, fit=Fit(kind="letterbox"))
+    assert (stretched.images == boxed.images).all()
+    assert stretched.manifest.digest != boxed.manifest.digest
 
 
 def test_channels_are_measured(tmp_path):
