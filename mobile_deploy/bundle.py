@@ -11,14 +11,14 @@ It is written whole or not at all, and read only if the hashes agree.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mobile_deploy.contract import ModelContract
 from mobile_deploy.errors import InputDataError, UnreadableFileError
-from mobile_deploy.files import sha256_of_bytes, sha256_of_file, write_directory
+from mobile_deploy.files import sha256_of_bytes, sha256_of_file, write_directories
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "model.json"
@@ -67,33 +67,34 @@ class Bundle:
         return self.directory / f"{self.name}.tflite"
 
 
-def write_bundle(
-    parent: Path,
-    name: str,
-    *,
-    tflite: bytes,
-    recipe: str,
-    contract: ModelContract,
-    facts: Mapping[str, Any],
-    overwrite: bool,
-) -> Bundle:
-    """Writes a bundle whole or not at all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleDraft:
+    """A bundle that is not on the disk yet.
+
+    Attributes:
+        bundle: What it will be.
+        files: Content by file name.
+    """
+
+    bundle: Bundle
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+def compose_bundle(
+    parent: Path, name: str, *, tflite: bytes, recipe: str, contract: ModelContract, facts: Mapping[str, Any]
+) -> BundleDraft:
+    """Puts a bundle together without writing it.
 
     Args:
-        parent: Folder to write it into.
+        parent: Folder it will be in.
         name: Name of the bundle.
         tflite: Bytes of the model.
         recipe: Recipe of the model.
         contract: How to feed the model and read it.
         facts: What else model.json shall say: JSON values.
-        overwrite: Whether a bundle of that name may be replaced.
 
     Returns:
-        The written bundle.
-
-    Raises:
-        OutputExistsError: It is there and may not be replaced.
-        OutputNotWritableError: The system refused.
+        The bundle, for `write_bundles`.
     """
     labels = "".join(f"{label}\n" for label in contract.labels).encode()
     manifest = {
@@ -106,9 +107,7 @@ def write_bundle(
         **facts,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {f"{name}.tflite": tflite, MANIFEST_NAME: text.encode(), LABELS_NAME: labels}
-    write_directory(parent / name, files, overwrite=overwrite, marker=MANIFEST_NAME)
-    return Bundle(
+    bundle = Bundle(
         directory=parent / name,
         name=name,
         recipe=recipe,
@@ -117,6 +116,24 @@ def write_bundle(
         sha256=manifest["tflite"]["sha256"],
         manifest=manifest,
     )
+    return BundleDraft(
+        bundle=bundle, files={f"{name}.tflite": tflite, MANIFEST_NAME: text.encode(), LABELS_NAME: labels}
+    )
+
+
+def write_bundles(drafts: Sequence[BundleDraft], *, overwrite: bool) -> None:
+    """Writes bundles whole or not at all: none appears before all of them lie on the disk.
+
+    Args:
+        drafts: What `compose_bundle` gave.
+        overwrite: Whether bundles of their names may be replaced.
+
+    Raises:
+        OutputExistsError: One is there and may not be replaced.
+        OutputNotWritableError: The system refused.
+    """
+    contents = {draft.bundle.directory: draft.files for draft in drafts}
+    write_directories(contents, overwrite=overwrite, marker=MANIFEST_NAME)
 
 
 def load_bundle(directory: Path | str) -> Bundle:

@@ -84,7 +84,7 @@ def load_calibration(
         source: A folder with its subfolders, "builtin" for the pictures that ship, or (H, W, 3) uint8 RGB arrays.
         side: Height and width of the model's input in pixels.
         fit: How a picture becomes a square.
-        samples: How many pictures to take; None for all. They are spread evenly over the sorted names, one drawn from
+        samples: Most pictures to take; None for all. They are spread evenly over the sorted names, one drawn from
             each stretch, so that a folder ordered by class is not cut to its first classes.
         seed: Of that draw.
         progress: Called with the number of pictures done and the number to do, after each one.
@@ -166,7 +166,7 @@ def _assemble(
         fit=request.fit,
         files=files,
         skipped=skipped,
-        warnings=lint_pictures(images, files=files, shorter_sides=shorter_sides, samples=request.samples),
+        warnings=lint_pictures(images, files=files, shorter_sides=shorter_sides),
         channels=measure_channels(images),
     )
     return CalibrationSet(images=images, manifest=manifest)

@@ -131,7 +131,6 @@ def lint_pictures(
     *,
     files: Sequence[CalibrationFile],
     shorter_sides: Sequence[int],
-    samples: int | None,
 ) -> tuple[str, ...]:
     """Looks for what makes a calibration set a poor stand-in for the pictures of the real task.
 
@@ -139,13 +138,12 @@ def lint_pictures(
         images: (N, side, side, 3) uint8 RGB.
         files: Name and hash of each picture.
         shorter_sides: Shorter side in pixels of each picture before it was fitted.
-        samples: How many pictures were asked for; None for all.
 
     Returns:
         One sentence for each finding, in a fixed order.
     """
     findings = (
-        _few(len(files), samples),
+        _few(len(files)),
         _duplicates(images, files),
         _single_colored(images, files),
         _tiny(shorter_sides, side=images.shape[1]),
@@ -154,9 +152,7 @@ def lint_pictures(
     return tuple(finding for finding in findings if finding)
 
 
-def _few(count: int, samples: int | None) -> str:
-    if samples is not None and count < samples:
-        return f"{samples} pictures were asked for, {count} could be used."
+def _few(count: int) -> str:
     if count < RECOMMENDED_COUNT:
         return f"Only {count} pictures; ranges are dependable from about {RECOMMENDED_COUNT} on, 100 are usual."
     return ""

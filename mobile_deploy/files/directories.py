@@ -32,18 +32,40 @@ def write_directory(target: Path, files: Mapping[str, bytes], *, overwrite: bool
         OutputExistsError: The target is there and `overwrite` is false.
         OutputNotWritableError: The system refused, or what is there is not a folder of this toolkit.
     """
-    with refusals_named(target):
-        _check_replaceable(target, overwrite=overwrite, marker=marker)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = hidden_sibling(target)
-        try:
-            staging.mkdir()
-            for name, data in files.items():
-                write_durably(staging / name, data)
-            _put_in_place(staging, target, overwrite=overwrite, marker=marker)
-        except BaseException:
+    write_directories({target: files}, overwrite=overwrite, marker=marker)
+
+
+def write_directories(
+    contents: Mapping[Path, Mapping[str, bytes]], *, overwrite: bool, marker: str = "model.json"
+) -> None:
+    """Writes several folders as `write_directory` does; none appears before all of them lie on the disk.
+
+    Args:
+        contents: Content by file name, by the folder to make.
+        overwrite: Whether folders of this toolkit that are already there are replaced.
+        marker: A file that every folder of this toolkit holds; without it a folder is never removed.
+
+    Raises:
+        OutputExistsError: A target is there and `overwrite` is false.
+        OutputNotWritableError: The system refused, or what is there is not a folder of this toolkit.
+    """
+    staged: dict[Path, Path] = {}
+    try:
+        for target, files in contents.items():
+            with refusals_named(target):
+                _check_replaceable(target, overwrite=overwrite, marker=marker)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                staged[target] = hidden_sibling(target)
+                staged[target].mkdir()
+                for name, data in files.items():
+                    write_durably(staged[target] / name, data)
+        for target, staging in staged.items():
+            with refusals_named(target):
+                _put_in_place(staging, target, overwrite=overwrite, marker=marker)
+    except BaseException:
+        for staging in staged.values():
             shutil.rmtree(staging, ignore_errors=True)
-            raise
+        raise
 
 
 def _check_replaceable(target: Path, *, overwrite: bool, marker: str) -> None:

@@ -11,6 +11,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from mobile_deploy.errors import (
     CacheNotWritableError,
@@ -46,7 +47,7 @@ class WeightsOrigin:
         sha256: Of the file, in hexadecimal digits; empty for "none".
         url: Where it was downloaded; empty for the others.
         pinned: Whether a hash that the publisher gives vouches for the file.
-        note: One sentence for people.
+        note: What people should know, in a sentence; empty when there is nothing to say.
         path: The file on this machine, which is no part of the record; None for "none".
     """
 
@@ -77,7 +78,7 @@ class LoadedWeights:
     Attributes:
         new_head: Whether layers after the feature map kept their initial, untrained values.
         layers_loaded: Number of layers filled.
-        note: One sentence for people.
+        note: What people should know, in a sentence; empty when there is nothing to say.
     """
 
     new_head: bool
@@ -113,7 +114,7 @@ def resolve_weights(
         WeightsMismatchError: The given file belongs to another network.
     """
     if choice == "none":
-        return WeightsOrigin(kind="none", note="untrained, as asked for")
+        return WeightsOrigin(kind="none", note="Untrained, as asked for.")
     if choice not in ("auto", "imagenet"):
         return _given_file(Path(choice), spec)
     published = published_weights(spec)
@@ -129,8 +130,9 @@ def resolve_weights(
     except NoConnectionError as error:
         if choice == "imagenet":
             raise
+        host = urlsplit(error.url).hostname
         return WeightsOrigin(
-            kind="none", note=f"untrained: {published.file_name} is not in the cache and {error.message}"
+            kind="none", note=f"Untrained: {published.file_name} is not in the cache, and {host} cannot be reached."
         )
 
 
@@ -150,22 +152,20 @@ def load_weights(model: Any, origin: WeightsOrigin, spec: ModelSpec) -> LoadedWe
         WeightsMismatchError: The file belongs to another network.
     """
     if origin.path is None:
-        return LoadedWeights(new_head=spec.include_top, layers_loaded=0, note="all layers are untrained")
+        return LoadedWeights(new_head=spec.include_top, layers_loaded=0, note="")
     match = match_layers(read_structure(origin.path), spec)
     arrays = read_arrays(origin.path, [saved for _, saved in match.found])
     layers = {layer.name: layer for layer in model.layers}
     for (name, _), values in zip(match.found, arrays, strict=True):
         layers[name].set_weights(values)
-    note = f"{len(match.found)} layers from {origin.name}"
-    if match.new:
-        note += f"; the head is new and untrained ({', '.join(match.new)})"
+    note = f"The head is new and untrained: {', '.join(match.new)}." if match.new else ""
     return LoadedWeights(new_head=bool(match.new), layers_loaded=len(match.found), note=note)
 
 
 def _given_file(path: Path, spec: ModelSpec) -> WeightsOrigin:
     match_layers(read_structure(path), spec)
     return WeightsOrigin(
-        kind="file", name=path.name, sha256=sha256_of_file(path), note="given as a file by the user", path=path
+        kind="file", name=path.name, sha256=sha256_of_file(path), note="", path=path
     )
 
 
@@ -185,9 +185,9 @@ def _published_file(
         sha256=first_use.sha256,
         url=first_use.url,
         pinned=published.md5 is not None,
-        note="has the MD5 that Keras publishes"
+        note=""
         if published.md5
-        else "not pinned: Keras publishes no hash of this file, so its sha256 was recorded at its first use",
+        else f"{published.file_name} is not pinned: Keras publishes no hash, so its sha256 was recorded at first use.",
         path=path,
     )
 

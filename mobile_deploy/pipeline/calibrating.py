@@ -102,6 +102,8 @@ def choose_pictures(source: CalibrationSource | None, *, samples: int, seed: int
         source = BUILTIN
     elif isinstance(source, str) and source != BUILTIN:
         source = Path(source)
+    if samples < MINIMUM_COUNT:
+        raise BadOptionError(option="--calibration-samples", problem=f"{samples} is below {MINIMUM_COUNT}")
     request = PictureRequest(source=source, samples=samples, seed=seed)
     if isinstance(source, Path):
         if not source.is_dir():

@@ -9,6 +9,7 @@ from typing import Any
 from mobile_deploy.bundle import read_labels
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError
+from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, background_thread, decode_ahead
 from mobile_deploy.pipeline.job import Job, make_job
 from mobile_deploy.pipeline.making import check_outputs
@@ -110,12 +111,14 @@ def export(
             raise BadOptionError(
                 option="--input-range and --output-meaning", problem="belong to --model; a variant fixes both itself"
             )
+        if not include_top and (classes, labels, data) != (None, None, None):
+            raise BadOptionError(option="--no-top", problem="leaves no classes for --classes, --labels or --data")
         names = name_classes(classes, labels, include_top=include_top)
         spec = make_spec(
             variant,
             width_multiplier=alpha,
             side=resolution,
-            classes=len(names.labels) or IMAGENET_CLASS_COUNT,
+            classes=len(names.labels) if include_top else IMAGENET_CLASS_COUNT,
             include_top=include_top,
         )
         return _export_variant(job, spec, names, weights=weights, fit=fit)
@@ -134,7 +137,7 @@ def _export_variant(
     from mobile_deploy.models.weights import resolve_weights
 
     dataset = job.load_dataset(names.labels, names.wnids)
-    check_outputs(job.options, spec.name, untrained=False)
+    check_writable(job.options.output)
     with job.progress.stage("find the weights") as advance:
         origin = resolve_weights(weights, spec, progress=advance)
     request = job.choose_pictures(has_default=origin.kind != "file")
@@ -142,6 +145,7 @@ def _export_variant(
     with TrialProcess() as trial, background_thread() as pool:
         pending = None if request is None else decode_ahead(request, side=spec.side, fit=fit or IMAGENET_FIT, pool=pool)
         model = float_from_variant(spec, names, origin, fit=fit, seed=job.seed, progress=job.progress)
+        check_outputs(job.options, model.name, untrained=model.untrained)
         pictures = None if pending is None else pending.wait(job.progress)
         notes = (*unpublished_notes(spec), *model.notes)
         return job.finish(model, pictures, dataset, trial=trial, notes=notes)

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mobile_deploy import __version__
-from mobile_deploy.bundle import Bundle, write_bundle
+from mobile_deploy.bundle import Bundle, BundleDraft, compose_bundle, write_bundles
 from mobile_deploy.contract import InputContract, ModelContract, OutputMeaning
 from mobile_deploy.data.calibration import CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures
 from mobile_deploy.data.manifest import CalibrationManifest
 from mobile_deploy.errors import OutputExistsError, UnknownNameError
 from mobile_deploy.evaluation.accuracy import Accuracy, Candidate, score
-from mobile_deploy.files import check_writable, sha256_of_bytes
+from mobile_deploy.files import check_writable, refusals_named, sha256_of_bytes
 from mobile_deploy.pipeline.progress import ProgressReporter
-from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest, resolve_recipes
+from mobile_deploy.recipes import GRANULARITIES, Granularity, Recipe, RecipeRequest, resolve_recipes
 from mobile_deploy.tflite.audit import AuditReport, TrialProcess, audit_file
 from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
 from mobile_deploy.tflite.graph import read_graph
@@ -196,6 +196,8 @@ def make_bundles(
 ) -> MakeResult:
     """Quantizes, audits, scores and writes one bundle per recipe; a file that fails its audit is not written.
 
+    The bundles appear together at the end, or none does.
+
     Args:
         model: The float file.
         options: What shall be made and where.
@@ -211,14 +213,26 @@ def make_bundles(
         MobileDeployError: Quantization, scoring or writing failed.
     """
     drafts = []
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
-        for request in options.requests:
-            with progress.stage(f"quantize and audit {request.recipe.name}"):
-                draft = _draft(model, options, request, calibration)
-                drafts.append(_audited(draft, Path(scratch), trial, allow_float_ops=options.allow_float_ops))
+    for request in options.requests:
+        with progress.stage(f"quantize and audit {request.recipe.name}"):
+            drafts.append(_draft(model, options, request, calibration, trial))
     accuracies = {} if pictures is None else _score(model, drafts, pictures, progress)
-    files = tuple(_write(model, options, draft, calibration, accuracies) for draft in drafts)
-    return MakeResult(files=files, float_accuracy=accuracies.get(_FLOAT))
+    composed = [_composed(model, options, draft, calibration, accuracies) for draft in drafts]
+    write_bundles([bundle for bundle in composed if bundle is not None], overwrite=options.overwrite)
+    return MakeResult(
+        files=tuple(
+            MadeFile(
+                request=draft.request,
+                name=bundle_name(model.name, draft.request, untrained=model.untrained),
+                size_bytes=len(draft.data),
+                audit=draft.audit,
+                bundle=None if written is None else written.bundle,
+                accuracy=accuracies.get(draft.request.recipe.name),
+            )
+            for draft, written in zip(drafts, composed, strict=True)
+        ),
+        float_accuracy=accuracies.get(_FLOAT),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +241,16 @@ class _Draft:
     data: bytes = field(repr=False)
     contract: ModelContract
     repairs: Mapping[str, int]
-    audit: AuditReport | None = None
+    audit: AuditReport
 
 
-def _draft(model: FloatModel, options: MakeOptions, request: RecipeRequest, calibration: Calibration | None) -> _Draft:
+def _draft(
+    model: FloatModel,
+    options: MakeOptions,
+    request: RecipeRequest,
+    calibration: Calibration | None,
+    trial: TrialProcess,
+) -> _Draft:
     made = quantize(
         model.data,
         request,
@@ -241,15 +261,22 @@ def _draft(model: FloatModel, options: MakeOptions, request: RecipeRequest, cali
     )
     contract = contract_for(read_graph(made.data), request, model.input, meaning=model.meaning, labels=model.labels)
     repairs = {"corrected_biases": made.corrected_biases, "floored_channels": made.floored_channels}
-    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs)
+    report = _audit(made.data, request.recipe, contract, trial, allow_float_ops=options.allow_float_ops)
+    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs, audit=report)
 
 
-def _audited(draft: _Draft, folder: Path, trial: TrialProcess, *, allow_float_ops: bool) -> _Draft:
-    """Writes a draft to a scratch folder, reads the written bytes back, holds them to account and runs them."""
-    path = folder / "trial.tflite"
-    path.write_bytes(draft.data)
-    report = audit_file(path.read_bytes(), draft.request.recipe, draft.contract, allow_float_ops=allow_float_ops)
-    return replace(draft, audit=report.with_trial(trial.run(path)))
+def _audit(
+    data: bytes, recipe: Recipe, contract: ModelContract, trial: TrialProcess, *, allow_float_ops: bool
+) -> AuditReport:
+    """Writes a file to a scratch folder, reads the written bytes back, holds them to account and runs them."""
+    with (
+        refusals_named(Path(tempfile.gettempdir())),
+        tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch,
+    ):
+        path = Path(scratch) / "trial.tflite"
+        path.write_bytes(data)
+        report = audit_file(path.read_bytes(), recipe, contract, allow_float_ops=allow_float_ops)
+        return report.with_trial(trial.run(path))
 
 
 def _score(
@@ -260,52 +287,41 @@ def _score(
     contract = contract_for(read_graph(model.data), as_float, model.input, meaning=model.meaning, labels=model.labels)
     candidates = {_FLOAT: Candidate(data=model.data, contract=contract)}
     for draft in drafts:
-        if draft.audit is not None and not draft.audit.problems:
+        if not draft.audit.problems:
             candidates[draft.request.recipe.name] = Candidate(data=draft.data, contract=draft.contract)
     with progress.stage(f"score {', '.join(candidates)} on {len(pictures)} pictures") as advance:
         return score(candidates, pictures, progress=advance)
 
 
-def _write(
+def _composed(
     model: FloatModel,
     options: MakeOptions,
     draft: _Draft,
     calibration: Calibration | None,
     accuracies: Mapping[str, Accuracy],
-) -> MadeFile:
-    if draft.audit is None:
-        raise ValueError("a draft is audited before it is written")
+) -> BundleDraft | None:
+    """Puts the bundle of a draft together; None when the draft failed its audit."""
+    if draft.audit.problems:
+        return None
     recipe = draft.request.recipe
-    name = bundle_name(model.name, draft.request, untrained=model.untrained)
     accuracy = accuracies.get(recipe.name)
-    bundle = None
-    if not draft.audit.problems:
-        calibrated = calibration is not None and recipe.needs_calibration
-        facts = {
-            "io": draft.request.io,
-            "granularity": options.granularity,
-            "audit": draft.audit.to_json(),
-            "accuracy": None if accuracy is None else accuracy.to_json(),
-            **model.facts,
-            "calibration": calibration.manifest.to_json() if calibration is not None and calibrated else None,
-            "repairs": dict(draft.repairs),
-            "float_twin": {"sha256": sha256_of_bytes(model.data)},
-            "tools": tool_versions(),
-        }
-        bundle = write_bundle(
-            options.output,
-            name,
-            tflite=draft.data,
-            recipe=recipe.name,
-            contract=draft.contract,
-            facts=facts,
-            overwrite=options.overwrite,
-        )
-    return MadeFile(
-        request=draft.request,
-        name=name,
-        size_bytes=len(draft.data),
-        audit=draft.audit,
-        bundle=bundle,
-        accuracy=accuracy,
+    calibrated = calibration is not None and recipe.needs_calibration
+    facts = {
+        "io": draft.request.io,
+        "granularity": options.granularity,
+        "audit": draft.audit.to_json(),
+        "accuracy": None if accuracy is None else accuracy.to_json(),
+        **model.facts,
+        "calibration": calibration.manifest.to_json() if calibration is not None and calibrated else None,
+        "repairs": dict(draft.repairs),
+        "float_twin": {"sha256": sha256_of_bytes(model.data)},
+        "tools": tool_versions(),
+    }
+    return compose_bundle(
+        options.output,
+        bundle_name(model.name, draft.request, untrained=model.untrained),
+        tflite=draft.data,
+        recipe=recipe.name,
+        contract=draft.contract,
+        facts=facts,
     )

@@ -77,11 +77,15 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
             raise BadOptionError(
                 option="--labels", problem=f"{labels} holds {len(names)} names, --classes says {classes}"
             )
+        if not names:
+            raise BadOptionError(option="--labels", problem=f"{labels} holds no names")
         return ClassNames(labels=names)
     if classes in (None, IMAGENET_CLASS_COUNT):
         known = imagenet_classes()
         return ClassNames(labels=tuple(c.name for c in known), wnids=tuple(c.wnid for c in known))
-    return ClassNames(labels=tuple(f"class {i}" for i in range(classes or 0)))
+    if classes is None or classes < 1:
+        raise BadOptionError(option="--classes", problem=f"{classes} must be at least 1")
+    return ClassNames(labels=tuple(f"class {i}" for i in range(classes)))
 
 
 def float_from_variant(
@@ -174,38 +178,38 @@ def float_from_keras(
         from mobile_deploy.models.adopt import adopt_model
 
         adopted = adopt_model(model, side=side, trust=trust)
+    from mobile_deploy.models.leading_affine import split_leading_affine
     from mobile_deploy.tflite.convert import convert_to_float
 
     with progress.stage("convert to float32"):
-        data = convert_to_float(adopted.call, side=adopted.side)
+        split = split_leading_affine(adopted.call, side=adopted.side)
+        data = convert_to_float(split.call, side=adopted.side)
+    affine = Affine(scale=split.scale, offset=split.offset)
     source = model if isinstance(model, Path) else adopted.name
     facts = {
         "file": source.name if isinstance(source, Path) else source,
         "flavour": adopted.flavour,
         "sha256": adopted.sha256,
     }
-    return _understood(data, hints, name=adopted.name, source=source, origin=facts, weights={"kind": "model"})
+    return _complete(data, affine, hints, name=adopted.name, source=source, origin=facts)
 
 
-def _understood(
-    data: bytes, hints: UserHints, *, name: str, source: object, origin: Mapping[str, Any], weights: Mapping[str, Any]
+def _complete(
+    data: bytes, affine: Affine, hints: UserHints, *, name: str, source: object, origin: Mapping[str, Any]
 ) -> FloatModel:
-    """Completes a foreign float file by what it holds and what the user says."""
-    folded: FoldResult = fold_leading_affine(data, source=source)
-    value_range = network_range(folded.affine, hints.input_range)
-    graph = read_graph(folded.data, source=source)
+    """Completes a foreign float file by the map that was folded, what it holds and what the user says."""
+    value_range = network_range(affine, hints.input_range)
+    graph = read_graph(data, source=source)
     meaning = output_meaning(graph, asked=hints.meaning, labels=hints.labels, source=source)
-    size = graph.tensors[graph.outputs[0]].shape[-1]
-    labels = hints.labels or tuple(f"class {i}" for i in range(size if meaning != "embedding" else 0))
-    check_labels(labels, size=size, meaning=meaning)
-    affine = None if folded.affine is None else {"scale": folded.affine.scale, "offset": folded.affine.offset}
+    labels = name_outputs(graph, hints.labels, meaning=meaning)
+    folded = None if affine.is_identity else {"scale": affine.scale, "offset": affine.offset}
     return FloatModel(
-        data=folded.data,
+        data=data,
         name=name,
         input=describe_float_input(graph, value_range=value_range, fit=hints.fit, source=source),
         meaning=meaning,
         labels=labels,
-        facts={"model": {**origin, "folded_preprocessing": affine}, "weights": dict(weights)},
+        facts={"model": {**origin, "folded_preprocessing": folded}, "weights": {"kind": "model"}},
     )
 
 
@@ -247,14 +251,9 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     if any(tensor.scales for tensor in graph.tensors):
         raise UnreadableFileError(path=file, problem="it is quantized already", hint="start from the float32 file")
     if bundle is None:
-        return _understood(
-            data,
-            hints(),
-            name=file.stem.removesuffix("-float32"),
-            source=file,
-            origin={"file": file.name},
-            weights={"kind": "model"},
-        )
+        folded = fold_leading_affine(data, source=file)
+        name = file.stem.removesuffix("-float32")
+        return _complete(folded.data, folded.affine, hints(), name=name, source=file, origin={"file": file.name})
     contract, manifest = bundle.contract, bundle.manifest
     name = bundle.name.removesuffix("-float32")
     return FloatModel(

@@ -28,7 +28,7 @@ class ConversionError(ToolFailedError):
 
 
 def convert_to_float(call: Callable[[Any], Any], *, side: int) -> bytes:
-    """Traces a model, freezes its variables and converts it to a float .tflite of builtin operators.
+    """Traces a model and converts it to a float .tflite of builtin operators; the converter freezes the variables.
 
     The object graph is never saved as a SavedModel, which is most of the time `from_keras_model` takes; the signature
     that this loses is written by `write.serialize`.
@@ -45,13 +45,12 @@ def convert_to_float(call: Callable[[Any], Any], *, side: int) -> bytes:
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import ConverterError
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     traced = tf.function(call, autograph=False).get_concrete_function(
         tf.TensorSpec((1, side, side, 3), tf.float32, name="image")
     )
-    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], trackable_obj=tf.Module())
+    # The variables live as long as `call` does; the object to track would only be needed for a SavedModel.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], trackable_obj=tf.Module())
     converter.experimental_lower_to_saved_model = False
     try:
         data = converter.convert()
