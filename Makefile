@@ -51,7 +51,7 @@ test-slow: $(READY)  ## the tests that take minutes each
 	$(PYTEST) -m slow
 
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
-	$(BIN)/python tests/run_pythons.py
+	$(BIN)/python tests/run_pythons.py $(PYTHONS)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

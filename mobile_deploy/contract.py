@@ -14,16 +14,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
-from mobile_deploy.recipes import IoType
+from mobile_deploy.recipes import IO_TYPES, IoType
 
 FitKind = Literal["stretch", "center-crop", "letterbox"]
 OutputMeaning = Literal["softmax", "logits", "sigmoid", "embedding"]
 
 FIT_KINDS: tuple[FitKind, ...] = get_args(FitKind)
 OUTPUT_MEANINGS: tuple[OutputMeaning, ...] = get_args(OutputMeaning)
+
+# What every contract says of its input; read back, so that a file that means something else is refused.
+_FIXED = {"layout": "NHWC", "color": "RGB", "resize": "bilinear-antialiased"}
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +158,10 @@ class ModelContract:
         return {
             "input": {
                 "side": self.input.side,
-                "layout": "NHWC",
-                "color": "RGB",
+                **_FIXED,
                 "dtype": self.input.dtype,
                 "range": [self.input.low, self.input.high],
                 "fit": {"kind": self.input.fit.kind, "fraction": self.input.fit.fraction},
-                "resize": "bilinear-antialiased",
                 "quantization": quantization(self.input.quantization),
             },
             "output": {
@@ -186,56 +189,83 @@ class ModelContract:
         """
         try:
             contract = _parse_contract(value, labels)
+            promised = value["label_count"]
         except BadOptionError as error:
             raise UnreadableFileError(path=source, problem=f"bad contract: {error.message}") from error
         except KeyError as error:
             raise UnreadableFileError(path=source, problem=f"the contract lacks {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UnreadableFileError(path=source, problem=f"bad contract: {error}") from error
-        if value["label_count"] != len(labels):
-            raise UnreadableFileError(
-                path=source, problem=f"{value['label_count']} labels promised, {len(labels)} found"
-            )
+        if promised != len(labels):
+            raise UnreadableFileError(path=source, problem=f"{promised} labels promised, {len(labels)} found")
         return contract
 
 
+def _exactly(raw: object, kind: type[_Kind]) -> _Kind:
+    """Insists on a type; a bool is no int here."""
+    if type(raw) is not kind:
+        raise ValueError(f"{raw!r} is not of type {kind.__name__}")
+    return raw
+
+
+def _number(raw: object) -> float:
+    if type(raw) not in (int, float) or not math.isfinite(raw):  # type: ignore[arg-type]  # its type is known by then
+        raise ValueError(f"{raw!r} is not a number")
+    return float(raw)  # type: ignore[arg-type]
+
+
+def _count(raw: object) -> int:
+    if _exactly(raw, int) < 1:
+        raise ValueError(f"{raw!r} is not positive")
+    return _exactly(raw, int)
+
+
+def _one_of(raw: object, allowed: tuple[_Kind, ...]) -> _Kind:
+    for value in allowed:
+        if raw == value:
+            return value
+    raise ValueError(f"{raw!r} is not one of {', '.join(map(str, allowed))}")
+
+
+def _parse_quantization(raw: Mapping[str, Any] | None) -> Quantization | None:
+    if raw is None:
+        return None
+    scale = _number(raw["scale"])
+    if scale <= 0:
+        raise ValueError(f"scale {scale} is not positive")
+    return Quantization(scale=scale, zero_point=_exactly(raw["zero_point"], int))
+
+
+def _parse_input(raw: Mapping[str, Any]) -> InputContract:
+    for key, only in _FIXED.items():
+        _one_of(raw[key], (only,))
+    low, high = map(_number, raw["range"])
+    if low >= high:
+        raise ValueError(f"range {low} to {high} is empty")
+    return InputContract(
+        side=_count(raw["side"]),
+        dtype=_one_of(raw["dtype"], IO_TYPES),
+        low=low,
+        high=high,
+        fit=Fit(kind=raw["fit"]["kind"], fraction=_number(raw["fit"]["fraction"])),
+        quantization=_parse_quantization(raw["quantization"]),
+    )
+
+
+def _parse_output(raw: Mapping[str, Any]) -> OutputContract:
+    return OutputContract(
+        dtype=_one_of(raw["dtype"], IO_TYPES),
+        meaning=_one_of(raw["meaning"], OUTPUT_MEANINGS),
+        size=_count(raw["size"]),
+        quantization=_parse_quantization(raw["quantization"]),
+    )
+
+
 def _parse_contract(value: Mapping[str, Any], labels: tuple[str, ...]) -> ModelContract:
-    def number(raw: object) -> float:
-        if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
-            raise ValueError(f"{raw!r} is not a number")
-        return float(raw)
-
-    def whole(raw: object) -> int:
-        if isinstance(raw, bool) or not isinstance(raw, int):
-            raise ValueError(f"{raw!r} is not a whole number")  # noqa: TRY004  # a file's content is wrong
-        return raw
-
-    def one_of(raw: object, allowed: tuple[Any, ...]) -> Any:  # noqa: ANN401  # the literal types are checked here
-        if raw not in allowed:
-            raise ValueError(f"{raw!r} is not one of {', '.join(allowed)}")
-        return raw
-
-    def quantization(raw: Mapping[str, Any] | None) -> Quantization | None:
-        return None if raw is None else Quantization(scale=number(raw["scale"]), zero_point=whole(raw["zero_point"]))
-
-    given, wanted = value["input"], value["output"]
-    low, high = given["range"]
     return ModelContract(
-        input=InputContract(
-            side=whole(given["side"]),
-            dtype=one_of(given["dtype"], get_args(IoType)),
-            low=number(low),
-            high=number(high),
-            fit=Fit(kind=given["fit"]["kind"], fraction=number(given["fit"]["fraction"])),
-            quantization=quantization(given["quantization"]),
-        ),
-        output=OutputContract(
-            dtype=one_of(wanted["dtype"], get_args(IoType)),
-            meaning=one_of(wanted["meaning"], OUTPUT_MEANINGS),
-            size=whole(wanted["size"]),
-            quantization=quantization(wanted["quantization"]),
-        ),
+        input=_parse_input(value["input"]),
+        output=_parse_output(value["output"]),
         labels=labels,
-        background_class=bool(value["background_class"]),
-        minimum_runtime=str(value["minimum_runtime"]),
+        background_class=_exactly(value["background_class"], bool),
+        minimum_runtime=_exactly(value["minimum_runtime"], str),
     )

@@ -244,6 +244,24 @@ class HashMismatchError(EnvironmentMissingError):
         )
 
 
+class LabelCountError(InputDataError):
+    """There are more or fewer class names than the model has outputs.
+
+    Attributes:
+        labels: How many names there are.
+        outputs: How many outputs the model has.
+    """
+
+    def __init__(self, *, labels: int, outputs: int, allowed: Iterable[int]) -> None:
+        self.labels = labels
+        self.outputs = outputs
+        wanted = " or ".join(str(count) for count in sorted(allowed))
+        super().__init__(
+            f"--labels: {labels} names for a model with {outputs} outputs; needed: {wanted}",
+            hint="give a file with one name a line, in the order of the model's outputs",
+        )
+
+
 class UntrustedModelError(UsageError):
     """A model in a format that can run code when it is loaded, given without consent to that."""
 

@@ -49,5 +49,6 @@ def _show(result: ExportResult) -> None:
     typer.echo("\nwritten")
     for bundle in result.bundles:
         typer.echo(f"  {bundle.directory}")
-    directory = shlex.quote(str(result.bundles[-1].directory))
-    typer.echo(f"next: mobile-deploy predict {directory} PICTURE.jpg")
+    last = result.bundles[-1]
+    if last.contract.output.meaning != "embedding":  # which says nothing to people
+        typer.echo(f"next: mobile-deploy predict {shlex.quote(str(last.directory))} PICTURE.jpg")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from mobile_deploy.pipeline.progress import Advance, ProgressReporter, SilentProgress
@@ -54,5 +55,16 @@ class TerminalProgress:
         self._console.print(Text(f"{elapsed_s:7.1f} s  {name}"))
 
     def _live(self) -> Progress:
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _CountedBar(), _Count())
         return Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
+
+
+# Without a known number of steps a bar says nothing and "0/?" less.
+class _CountedBar(BarColumn):
+    def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]  # any renderable will do
+        return Text() if task.total is None else super().render(task)
+
+
+class _Count(MofNCompleteColumn):
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)

@@ -164,9 +164,7 @@ def load_weights(model: Any, origin: WeightsOrigin, spec: ModelSpec) -> LoadedWe
 
 def _given_file(path: Path, spec: ModelSpec) -> WeightsOrigin:
     match_layers(read_structure(path), spec)
-    return WeightsOrigin(
-        kind="file", name=path.name, sha256=sha256_of_file(path), note="", path=path
-    )
+    return WeightsOrigin(kind="file", name=path.name, sha256=sha256_of_file(path), note="", path=path)
 
 
 def _published_file(

@@ -153,7 +153,7 @@ def _export_variant(
 
 def _export_model(job: Job, source: Any, hints: UserHints, *, side: int | None, trust: bool) -> ExportResult:  # noqa: ANN401
     request = job.choose_pictures(has_default=False)
-    check_outputs(job.options, "", untrained=False)
+    check_writable(job.options.output)
     with TrialProcess() as trial:
         model = float_from_keras(source, hints, side=side, trust=trust, progress=job.progress)
         check_outputs(job.options, model.name, untrained=False)

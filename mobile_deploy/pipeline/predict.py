@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mobile_deploy.bundle import read_labels
+from mobile_deploy.bundle import Bundle, read_labels
 from mobile_deploy.contract import Fit, ModelContract
 from mobile_deploy.data.images import fit_picture, load_picture
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.evaluation.accuracy import class_scores
-from mobile_deploy.pipeline.sources import find_sidecar, parse_meaning
+from mobile_deploy.pipeline.sources import find_sidecar, parse_meaning, refuse_what_the_bundle_says
 from mobile_deploy.report.tables import Column, ResultTable
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import infer_contract
@@ -46,7 +46,7 @@ class Answer:
     """What one model says to one picture.
 
     Attributes:
-        image: Name of the picture.
+        image: The picture's path as it was given, or "picture 0" and so on for arrays.
         model: Name of the model.
         guesses: The best classes, best first.
         latency_ms: Time of the inference on this machine, one thread.
@@ -63,29 +63,29 @@ class PredictResult:
     """What all models say to all pictures.
 
     Attributes:
+        models: Names of the models.
         answers: By picture, then by model.
     """
 
+    models: tuple[str, ...]
     answers: tuple[Answer, ...]
 
     def table(self) -> ResultTable:
         """Gives one row per guess, the models side by side."""
-        models = tuple(dict.fromkeys(answer.model for answer in self.answers))
-        columns = [Column(header="image")]
-        for model in models:
+        columns = [Column(header="image", folds=True)]
+        for model in self.models:
             columns += [Column(header=model, folds=True), Column(header="score", digits=4)]
         rows = []
-        for image in dict.fromkeys(answer.image for answer in self.answers):
-            told = [answer for answer in self.answers if answer.image == image]
+        for start in range(0, len(self.answers), len(self.models)):
+            told = self.answers[start : start + len(self.models)]
             for rank in range(max(len(answer.guesses) for answer in told)):
                 cells = [c for answer in told for c in _cells(answer, rank)]
-                rows.append((image if rank == 0 else "", *cells))
+                rows.append((Path(told[0].image).name if rank == 0 else "", *cells))
         return ResultTable(columns=tuple(columns), rows=tuple(rows))
 
     def latency_ms(self) -> dict[str, float]:
         """Gives the median latency of each model over all pictures."""
-        models = dict.fromkeys(answer.model for answer in self.answers)
-        return {m: statistics.median(a.latency_ms for a in self.answers if a.model == m) for m in models}
+        return {m: statistics.median(a.latency_ms for a in self.answers if a.model == m) for m in self.models}
 
     def __str__(self) -> str:
         return str(self.table())
@@ -139,39 +139,57 @@ def predict(
     """
     if not images:
         raise BadOptionError(option="IMAGE", problem="no picture was given")
-    names = () if labels is None else read_labels(Path(labels))
     paths = [Path(p) for p in (model, against) if p is not None]
-    models = [_open(p, names, fit, input_range, output_meaning) for p in paths]
+    bundles = [find_sidecar(path) for path in paths]
+    if bundles[0] is not None and None not in bundles:
+        said = {"--labels": labels, "--input-range": input_range, "--output-meaning": output_meaning}
+        refuse_what_the_bundle_says(bundles[0], said)
+    names = () if labels is None else read_labels(Path(labels))
+    models = [
+        _of_bundle(bundle, fit) if bundle is not None else _of_file(path, names, fit, input_range, output_meaning)
+        for path, bundle in zip(paths, bundles, strict=True)
+    ]
+    if len({m.name for m in models}) < len(models):
+        models = [replace(m, name=str(path)) for m, path in zip(models, paths, strict=True)]
     told = [_answers(m, images) for m in models]
-    return PredictResult(answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair))
+    return PredictResult(
+        models=tuple(m.name for m in models),
+        answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair),
+    )
 
 
-def _open(
+def _of_bundle(bundle: Bundle, fit: Fit | None) -> _Model:
+    contract = bundle.contract
+    if fit is not None:
+        contract = replace(contract, input=replace(contract.input, fit=fit))
+    return _classifier(
+        _Model(name=bundle.name, data=bundle.tflite.read_bytes(), contract=contract, source=bundle.tflite)
+    )
+
+
+def _of_file(
     path: Path,
     labels: tuple[str, ...],
     fit: Fit | None,
     input_range: tuple[float, float] | None,
     output_meaning: str | None,
 ) -> _Model:
-    bundle = find_sidecar(path)
-    if bundle is not None:
-        contract, file, name = bundle.contract, bundle.tflite, bundle.name
-        if fit is not None:
-            contract = replace(contract, input=replace(contract.input, fit=fit))
-        data = file.read_bytes()
-    else:
-        file, name, data = path, path.stem, path.read_bytes()
-        contract = infer_contract(
-            read_graph(data, source=path),
-            value_range=input_range,
-            fit=fit or Fit(kind="stretch"),
-            meaning=parse_meaning(output_meaning),
-            labels=labels,
-            source=path,
-        )
-    if contract.output.meaning == "embedding":
-        raise BadOptionError(option="BUNDLE", problem=f"{path} gives an embedding, which names no classes")
-    return _Model(name=name, data=data, contract=contract, source=file)
+    data = path.read_bytes()
+    contract = infer_contract(
+        read_graph(data, source=path),
+        value_range=input_range,
+        fit=fit or Fit(kind="stretch"),
+        meaning=parse_meaning(output_meaning),
+        labels=labels,
+        source=path,
+    )
+    return _classifier(_Model(name=path.stem, data=data, contract=contract, source=path))
+
+
+def _classifier(model: _Model) -> _Model:
+    if model.contract.output.meaning == "embedding":
+        raise BadOptionError(option="BUNDLE", problem=f"{model.source} gives an embedding, which names no classes")
+    return model
 
 
 def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
@@ -182,7 +200,7 @@ def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
             scores = class_scores(runner.run(picture[None]), model.contract)[0]
             order = np.argsort(-scores, kind="stable")[:TOP]
             guesses = tuple(Guess(label=model.contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
-            name = Path(image).name if isinstance(image, str | Path) else f"picture {number}"
+            name = str(image) if isinstance(image, str | Path) else f"picture {number}"
             answers.append(Answer(image=name, model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]))
     return answers
 

@@ -12,7 +12,14 @@ from mobile_deploy.pipeline.job import make_job
 from mobile_deploy.pipeline.making import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
-from mobile_deploy.pipeline.sources import UserHints, float_from_tflite, parse_meaning, require_fit
+from mobile_deploy.pipeline.sources import (
+    UserHints,
+    find_sidecar,
+    float_from_tflite,
+    parse_meaning,
+    refuse_what_the_bundle_says,
+    require_fit,
+)
 from mobile_deploy.tflite.audit import TrialProcess
 
 
@@ -86,6 +93,9 @@ def quantize(
             meaning=parse_meaning(output_meaning),
         )
 
+    if (bundle := find_sidecar(path)) is not None:
+        said = {"--labels": labels, "--fit": fit, "--input-range": input_range, "--output-meaning": output_meaning}
+        refuse_what_the_bundle_says(bundle, said)
     source = float_from_tflite(path, hints)
     request = job.choose_pictures(has_default=_was_ours(source.facts))
     check_outputs(job.options, source.name, untrained=source.untrained)

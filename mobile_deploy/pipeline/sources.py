@@ -12,9 +12,9 @@ from mobile_deploy.contract import IMAGENET_FIT, OUTPUT_MEANINGS, Fit, OutputMea
 from mobile_deploy.errors import BadOptionError, UnknownNameError, UnreadableFileError
 from mobile_deploy.pipeline.making import FloatModel
 from mobile_deploy.pipeline.progress import ProgressReporter
-from mobile_deploy.tflite.affine import FoldResult, fold_leading_affine, network_range
+from mobile_deploy.tflite.affine import Affine, fold_leading_affine, network_range
 from mobile_deploy.tflite.graph import read_graph
-from mobile_deploy.tflite.interface import check_labels, describe_float_input, output_meaning
+from mobile_deploy.tflite.interface import describe_float_input, name_outputs, output_meaning
 from mobile_deploy.variants.imagenet import imagenet_classes
 from mobile_deploy.variants.registry import ModelSpec, get_variant
 
@@ -66,7 +66,7 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
         The given names, else ImageNet's for 1000 classes, else "class 0", "class 1" and so on; none without a top.
 
     Raises:
-        BadOptionError: The number of names is not the number of classes.
+        BadOptionError: The number of names is not the number of classes, or there would be no class.
         UnreadableFileError: The file of names cannot be read.
     """
     if not include_top:
@@ -80,10 +80,10 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
         if not names:
             raise BadOptionError(option="--labels", problem=f"{labels} holds no names")
         return ClassNames(labels=names)
-    if classes in (None, IMAGENET_CLASS_COUNT):
+    if classes is None or classes == IMAGENET_CLASS_COUNT:
         known = imagenet_classes()
         return ClassNames(labels=tuple(c.name for c in known), wnids=tuple(c.wnid for c in known))
-    if classes is None or classes < 1:
+    if classes < 1:
         raise BadOptionError(option="--classes", problem=f"{classes} must be at least 1")
     return ClassNames(labels=tuple(f"class {i}" for i in range(classes)))
 
@@ -230,6 +230,21 @@ def find_sidecar(path: Path) -> Bundle | None:
     return bundle if bundle.tflite.name == path.name else None
 
 
+def refuse_what_the_bundle_says(bundle: Bundle, options: Mapping[str, object]) -> None:
+    """Refuses options that a bundle answers itself, where they would be ignored without a word.
+
+    Args:
+        bundle: The bundle.
+        options: Values by option, None for those that were not given.
+
+    Raises:
+        BadOptionError: One was given.
+    """
+    given = " and ".join(name for name, value in options.items() if value is not None)
+    if given:
+        raise BadOptionError(option=given, problem=f"the bundle {bundle.directory} says this itself")
+
+
 def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     """Reads a float .tflite: with its sidecar, or with what the user says.
 
@@ -248,7 +263,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     file = bundle.tflite if bundle is not None else path
     data = file.read_bytes()
     graph = read_graph(data, source=file)
-    if any(tensor.scales for tensor in graph.tensors):
+    if any(tensor.scales or tensor.dtype == "float16" for tensor in graph.tensors):
         raise UnreadableFileError(path=file, problem="it is quantized already", hint="start from the float32 file")
     if bundle is None:
         folded = fold_leading_affine(data, source=file)

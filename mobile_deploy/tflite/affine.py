@@ -2,7 +2,7 @@
 
 A Rescaling layer, `x / 127.5 - 1` by operators or any chain of scalar multiplications and additions is one affine map
 real = scale * x + offset. Folded into the input's quantization it costs nothing on the phone, and it says which pixel
-range the network was trained on.
+range the network was trained on. In a Keras model it is found before the conversion, by models/leading_affine.py.
 """
 
 from __future__ import annotations
@@ -23,18 +23,38 @@ INPUT_RANGES: tuple[tuple[float, float], ...] = ((0.0, 255.0), (0.0, 1.0), (-1.0
 # deviation.
 _PLAUSIBLE_WIDTH = (0.5, 8.0)
 
+# Constants of a graph are float32: 255 times its 1/255 differs from 1 in the eighth digit.
+_RANGE_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affine:
-    """The map real = scale * x + offset."""
+    """The map real = scale * x + offset.
 
-    scale: float
-    offset: float
+    Attributes:
+        scale: Positive factor.
+        offset: Summand.
+    """
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the map changes nothing."""
+        return (self.scale, self.offset) == (1.0, 0.0)
 
     def of(self, value_range: tuple[float, float]) -> tuple[float, float]:
-        """Maps the two ends of a range."""
-        low, high = value_range
-        return self.scale * low + self.offset, self.scale * high + self.offset
+        """Maps the two ends of a range.
+
+        >>> Affine(scale=0.003921568859368563).of((0, 255))
+        (0.0, 1.0)
+        """
+        low, high = (round(self.scale * end + self.offset, _RANGE_DIGITS) for end in value_range)
+        return low, high
+
+    def __str__(self) -> str:
+        return f"x * {self.scale:.6g} {'-' if self.offset < 0 else '+'} {abs(self.offset):.6g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +63,11 @@ class FoldResult:
 
     Attributes:
         data: Bytes of the file; the input is the map's result.
-        affine: What was taken out; None when the graph begins with nothing of the kind.
+        affine: What was taken out; the identity when the graph begins with nothing of the kind.
     """
 
     data: bytes
-    affine: Affine | None
+    affine: Affine
 
 
 def _scalar_operand(graph: Graph, op: OpRecord, data_input: int) -> tuple[float, int] | None:
@@ -61,21 +81,23 @@ def _scalar_operand(graph: Graph, op: OpRecord, data_input: int) -> tuple[float,
 
 
 def _step(graph: Graph, op: OpRecord, data_input: int) -> Affine | None:
-    """Reads one operator as an affine map of its data input."""
+    """Reads one operator as an affine map of its data input; one that turns the picture negative stays in the graph."""
     options = graph.model.subgraphs[0].operators[op.index].builtinOptions
     operand = _scalar_operand(graph, op, data_input)
     if operand is None or getattr(options, "fusedActivationFunction", 0) != 0:
         return None
     value, position = operand
-    if op.name == "MUL":
-        return Affine(scale=value, offset=0.0)
-    if op.name == "ADD":
-        return Affine(scale=1.0, offset=value)
-    if op.name == "SUB":
-        return Affine(scale=1.0, offset=-value) if position == 1 else Affine(scale=-1.0, offset=value)
-    if op.name == "DIV" and position == 1 and value:
-        return Affine(scale=1.0 / value, offset=0.0)
-    return None
+    match op.name:
+        case "ADD":
+            return Affine(offset=value)
+        case "SUB" if position == 1:
+            return Affine(offset=-value)
+        case "MUL" if value > 0:
+            return Affine(scale=value)
+        case "DIV" if position == 1 and value > 0:
+            return Affine(scale=1.0 / value)
+        case _:
+            return None
 
 
 def fold_leading_affine(data: bytes, *, source: object = "the float .tflite") -> FoldResult:
@@ -93,7 +115,7 @@ def fold_leading_affine(data: bytes, *, source: object = "the float .tflite") ->
     """
     model = load_model(data, source=source)
     graph = graph_of(model, source=source)
-    here, affine, folded = graph.inputs[0], Affine(scale=1.0, offset=0.0), set[int]()
+    here, affine, folded = graph.inputs[0], Affine(), set[int]()
     while len(readers := graph.consumers(here)) == 1 and here not in graph.outputs:
         step = _step(graph, readers[0], here)
         if step is None:
@@ -101,8 +123,6 @@ def fold_leading_affine(data: bytes, *, source: object = "the float .tflite") ->
         affine = Affine(scale=step.scale * affine.scale, offset=step.scale * affine.offset + step.offset)
         folded.add(readers[0].index)
         here = readers[0].outputs[0]
-    if not folded:
-        return FoldResult(data=serialize(model), affine=None)
     _enter_at(model, here, folded)
     return FoldResult(data=serialize(model), affine=affine)
 
@@ -114,11 +134,11 @@ def _enter_at(model: Any, tensor: int, folded: set[int]) -> None:  # noqa: ANN40
     subgraph.inputs = [tensor]
 
 
-def network_range(affine: Affine | None, asked: tuple[float, float] | None) -> tuple[float, float]:
+def network_range(affine: Affine, asked: tuple[float, float] | None) -> tuple[float, float]:
     """Decides which real values pixel 0 and pixel 255 stand for at the folded network's input.
 
     Args:
-        affine: The leading map that was folded, if any.
+        affine: The leading map that was folded.
         asked: The range the user says the unfolded model takes, if any.
 
     Returns:
@@ -127,31 +147,34 @@ def network_range(affine: Affine | None, asked: tuple[float, float] | None) -> t
     Raises:
         BadOptionError: Nothing fixes the range, or what the user says contradicts the model.
     """
-    if affine is None:
+    if affine.is_identity:
         if asked is None:
-            raise BadOptionError(
-                option="--input-range",
-                problem="needed: the model holds no rescaling that tells which pixel values it was trained on",
-                hint="pass the range your training used: --input-range=-1,1, --input-range=0,1 or --input-range=0,255",
-            )
+            raise _range_needed("the model holds no rescaling that tells which pixel values it was trained on")
         return asked
-    narrowest, widest = _PLAUSIBLE_WIDTH
-    plausible = [r for r in INPUT_RANGES if narrowest <= abs(affine.scale) * (r[1] - r[0]) <= widest]
-    formula = f"x * {affine.scale:.6g} {'-' if affine.offset < 0 else '+'} {abs(affine.offset):.6g}"
-    if asked is not None:
-        if plausible and asked not in plausible:
-            low, high = affine.of(asked)
-            raise BadOptionError(
-                option="--input-range",
-                problem=f"{asked[0]:g},{asked[1]:g} contradicts the model, which begins with {formula}: "
-                f"it would see only [{low:.4g}, {high:.4g}]",
-                hint=f"leave the option out, or pass --input-range={plausible[0][0]:g},{plausible[0][1]:g}",
-            )
-        return affine.of(asked)
-    if len(plausible) != 1:
+    plausible = [usual for usual in INPUT_RANGES if _is_plausible(affine.of(usual))]
+    if asked is None:
+        if len(plausible) != 1:
+            raise _range_needed(f"the model begins with {affine}, which fits no single usual pixel range")
+        return affine.of(plausible[0])
+    low, high = affine.of(asked)
+    if plausible and not _is_plausible((low, high)):
         raise BadOptionError(
             option="--input-range",
-            problem=f"needed: the model begins with {formula}, which fits no single usual pixel range",
-            hint="pass the range your training used: --input-range=-1,1, --input-range=0,1 or --input-range=0,255",
+            problem=f"{asked[0]:g},{asked[1]:g} contradicts the model, which begins with {affine}: "
+            f"it would see only [{low:.4g}, {high:.4g}]",
+            hint=f"leave the option out, or pass --input-range={plausible[0][0]:g},{plausible[0][1]:g}",
         )
-    return affine.of(plausible[0])
+    return low, high
+
+
+def _is_plausible(value_range: tuple[float, float]) -> bool:
+    narrowest, widest = _PLAUSIBLE_WIDTH
+    return narrowest <= value_range[1] - value_range[0] <= widest
+
+
+def _range_needed(why: str) -> BadOptionError:
+    return BadOptionError(
+        option="--input-range",
+        problem=f"needed: {why}",
+        hint="pass the range your training used: --input-range=-1,1, --input-range=0,1 or --input-range=0,255",
+    )

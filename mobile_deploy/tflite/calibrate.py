@@ -109,8 +109,9 @@ class _Seen:
 
     def add(self, values: npt.NDArray[np.float32], *, with_means: bool) -> None:
         """Takes in the values of one picture."""
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
+        # Unlike the builtin min and max, these keep a NaN.
+        self.low = float(np.minimum(self.low, values.min()))
+        self.high = float(np.maximum(self.high, values.max()))
         if with_means:
             self.channel_sum = self.channel_sum + values.reshape(-1, values.shape[-1]).mean(axis=0)
             self.averaged += 1

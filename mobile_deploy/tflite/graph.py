@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -12,10 +13,14 @@ import numpy.typing as npt
 
 from mobile_deploy.errors import UnreadableFileError
 
-# Operators that hold a kernel and a bias: positions of input, kernel and bias among their inputs, and the kernel axis
-# of the output channels. Source: TensorFlow Lite schema and the 8-bit quantization specification.
+# Operators whose inputs are picture, kernel and bias, with the kernel axis that the output channels run along.
+# Source: TensorFlow Lite schema and the 8-bit quantization specification.
 WEIGHTED_OPS: dict[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
+# Types whose values NumPy reads as they are stored.
+_PLAIN_DTYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64")
+
+ABSENT = -1  # stands for an optional input that is not there; Source: TensorFlow Lite schema
 _IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite; Source: TensorFlow Lite schema, file_identifier
 
 
@@ -53,7 +58,7 @@ class OpRecord:
         name: Builtin name such as "CONV_2D", or the custom operator's own.
         is_custom: Whether it is no builtin (TensorFlow's Flex operators included).
         version: Operator version.
-        inputs: Tensor indices; -1 stands for an absent optional input.
+        inputs: Tensor indices; `ABSENT` for an optional input that is not there.
         outputs: Tensor indices.
     """
 
@@ -133,7 +138,7 @@ def load_model(data: bytes, *, source: object) -> Any:  # noqa: ANN401  # the sc
     if len(model.subgraphs or ()) != 1:
         count = len(model.subgraphs or ())
         raise UnreadableFileError(path=source, problem=f"it has {count} subgraphs; an inference file has one")
-    for buffer in model.buffers:
+    for buffer in model.buffers or ():
         if isinstance(buffer.data, bytes | bytearray):  # came from outside the flatbuffer; packing bytes takes seconds
             buffer.data = np.frombuffer(buffer.data, dtype=np.uint8)
     return model
@@ -143,10 +148,15 @@ def _text(raw: bytes | str | None) -> str:
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
 
 
+def _indices(raw: Any) -> tuple[int, ...]:  # noqa: ANN401
+    return () if raw is None else tuple(int(i) for i in raw)
+
+
 def _tensor_record(index: int, tensor: Any, buffers: list[Any]) -> TensorRecord:  # noqa: ANN401
     quantization = tensor.quantization
     scales = quantization.scale if quantization is not None and quantization.scale is not None else ()
-    zero_points = quantization.zeroPoint if len(scales) and quantization.zeroPoint is not None else ()
+    # A writer may leave zero points out when all are zero.
+    zero_points = quantization.zeroPoint if quantization is not None and quantization.zeroPoint is not None else ()
     return TensorRecord(
         index=index,
         name=_text(tensor.name),
@@ -154,7 +164,7 @@ def _tensor_record(index: int, tensor: Any, buffers: list[Any]) -> TensorRecord:
         dtype=_names_of("TensorType").get(tensor.type, str(tensor.type)).lower(),
         is_constant=buffers[tensor.buffer].data is not None,
         scales=tuple(float(scale) for scale in scales),
-        zero_points=tuple(int(zero_point) for zero_point in zero_points),
+        zero_points=tuple(int(zero_point) for zero_point in zero_points)[: len(scales)] or (0,) * len(scales),
         channel_axis=int(quantization.quantizedDimension) if len(scales) else 0,
     )
 
@@ -169,8 +179,8 @@ def _op_record(index: int, op: Any, codes: list[Any]) -> OpRecord:  # noqa: ANN4
         name=custom or op_name(builtin),
         is_custom=bool(custom),
         version=int(code.version),
-        inputs=tuple(int(i) for i in (op.inputs if op.inputs is not None else ())),
-        outputs=tuple(int(i) for i in (op.outputs if op.outputs is not None else ())),
+        inputs=_indices(op.inputs),
+        outputs=_indices(op.outputs),
     )
 
 
@@ -191,19 +201,42 @@ def graph_of(model: Any, *, source: object) -> Graph:  # noqa: ANN401
     try:
         tensors = tuple(_tensor_record(i, tensor, model.buffers) for i, tensor in enumerate(subgraph.tensors or ()))
         ops = tuple(_op_record(i, op, model.operatorCodes) for i, op in enumerate(subgraph.operators or ()))
-        for op in ops:
-            _ = [tensors[i] for i in (*op.inputs, *op.outputs)]
-        _ = [tensors[i] for i in (*subgraph.inputs, *subgraph.outputs)]
     except (IndexError, TypeError, AttributeError) as error:
         raise UnreadableFileError(path=source, problem=f"the .tflite is damaged ({error})") from error
-    return Graph(
+    graph = Graph(
         tensors=tensors,
         ops=ops,
-        inputs=tuple(int(i) for i in subgraph.inputs),
-        outputs=tuple(int(i) for i in subgraph.outputs),
+        inputs=_indices(subgraph.inputs),
+        outputs=_indices(subgraph.outputs),
         signatures=tuple(_text(signature.signatureKey) for signature in model.signatureDefs or ()),
         model=model,
     )
+    _check_wiring(graph, source)
+    _check_constants(graph, source)
+    return graph
+
+
+def _check_wiring(graph: Graph, source: object) -> None:
+    """Refuses indices without a tensor and operators that read what is made later: following either never ends well."""
+    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs)} - {ABSENT} | {*graph.inputs, *graph.outputs}
+    if not all(0 <= i < len(graph.tensors) for i in used):
+        raise UnreadableFileError(path=source, problem="the .tflite is damaged (an index points to no tensor)")
+    maker = {i: op.index for op in graph.ops for i in op.outputs}
+    if any(maker.get(i, ABSENT) >= op.index for op in graph.ops for i in op.inputs):
+        raise UnreadableFileError(path=source, problem="the .tflite is damaged (its operators are out of order)")
+    if not graph.inputs or not graph.outputs or not all(op.outputs for op in graph.ops):
+        raise UnreadableFileError(path=source, problem="it lacks an input, an output or an operator's result")
+
+
+def _check_constants(graph: Graph, source: object) -> None:
+    """Refuses constants that hold more or less than their shape."""
+    stored = graph.model.subgraphs[0].tensors
+    for tensor in graph.tensors:
+        if tensor.is_constant and tensor.dtype in _PLAIN_DTYPES:
+            size_bytes = len(graph.model.buffers[stored[tensor.index].buffer].data)
+            if size_bytes != math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize:
+                problem = f"{tensor.name} is {tensor.dtype} {list(tensor.shape)} and holds {size_bytes} bytes"
+                raise UnreadableFileError(path=source, problem=problem)
 
 
 def read_graph(data: bytes, *, source: object = "the .tflite") -> Graph:

@@ -10,13 +10,15 @@ from mobile_deploy.contract import (
     OutputMeaning,
     Quantization,
 )
-from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.errors import BadOptionError, LabelCountError, UnreadableFileError
 from mobile_deploy.recipes import IO_TYPES, IoType, RecipeRequest
-from mobile_deploy.tflite.graph import Graph, TensorRecord
+from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, TensorRecord
 from mobile_deploy.tflite.quantize import input_quantization
 
 # Operators that change the form of the output and not what it means.
 _FORM_ONLY = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
+# Operators whose values are no probabilities.
+_RAW_OPS = (*WEIGHTED_OPS, "MEAN", "L2_NORMALIZATION")
 _MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "L2_NORMALIZATION": "embedding"}
 
 
@@ -70,7 +72,7 @@ def output_meaning(
     Args:
         graph: The file.
         asked: What the user says, if anything.
-        labels: Class names; as many as there are outputs make an unnormalised output logits.
+        labels: Class names; as many as there are outputs make an output without softmax logits.
         source: What to name in errors: a path.
 
     Returns:
@@ -83,40 +85,59 @@ def output_meaning(
     if len(graph.outputs) != 1:
         raise UnreadableFileError(path=source, problem=f"it has {len(graph.outputs)} outputs; needed is one")
     shape = graph.tensors[graph.outputs[0]].shape
-    found = _MEANINGS.get(_last_telling_op(graph))
-    if found is None and len(shape) > 2:
-        found = "embedding"
-    if found is None and labels and len(labels) == shape[-1]:
-        found = "logits"
-    if asked is not None and found not in (None, asked) and not {asked, found} == {"logits", "embedding"}:
-        raise BadOptionError(
-            option="--output-meaning", problem=f"{asked} contradicts the file, which ends in a {found}"
-        )
-    if asked is None and found is None:
+    last = _last_telling_op(graph)
+    told = _MEANINGS.get(last)
+    if asked is not None:
+        _refuse_contradiction(asked, told, last=last)
+        return asked
+    if told is not None:
+        return told
+    if len(shape) > 2:
+        return "embedding"
+    if labels and len(labels) == shape[-1]:
+        return "logits"
+    raise BadOptionError(
+        option="--output-meaning",
+        problem=f"needed: the output {list(shape)} ends in neither softmax nor sigmoid",
+        hint="pass --labels FILE if these are class scores, or --output-meaning logits|embedding",
+    )
+
+
+def _refuse_contradiction(asked: OutputMeaning, told: OutputMeaning | None, *, last: str) -> None:
+    """Insists that probabilities come out of the operator that makes them; all else may be read in two ways."""
+    are_probabilities, asks_probabilities = (meaning in ("softmax", "sigmoid") for meaning in (told, asked))
+    if (are_probabilities and asked != told) or (asks_probabilities and last in _RAW_OPS):
         raise BadOptionError(
             option="--output-meaning",
-            problem=f"needed: the output {list(shape)} ends in neither softmax nor sigmoid",
-            hint="pass --labels FILE if these are class scores, or --output-meaning logits|embedding",
+            problem=f"{asked} contradicts the model, whose last operator is {last}",
+            hint=f"leave the option out; it is {told}" if told else "pass --output-meaning logits|embedding",
         )
-    return asked or found or "embedding"
 
 
-def check_labels(labels: tuple[str, ...], *, size: int, meaning: OutputMeaning) -> None:
-    """Holds the number of class names against the output.
+def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeaning) -> tuple[str, ...]:
+    """Settles what the outputs are called.
+
+    Args:
+        graph: The file.
+        labels: Class names in output order; empty when none were given.
+        meaning: What the output means.
+
+    Returns:
+        The given names, else "class 0", "class 1" and so on; none for an embedding.
 
     Raises:
-        BadOptionError: They do not fit.
+        LabelCountError: There are more or fewer names than outputs.
     """
+    size = graph.tensors[graph.outputs[0]].shape[-1]
     allowed = {size}
     if meaning == "embedding":
         allowed = {0, size}
     elif meaning == "sigmoid" and size == 1:
         allowed = {1, 2}
-    if len(labels) not in allowed:
-        wanted = " or ".join(str(count) for count in sorted(allowed))
-        raise BadOptionError(
-            option="--labels", problem=f"{len(labels)} names for an output of {size}; needed: {wanted}"
-        )
+    names = labels or tuple(f"class {i}" for i in range(0 if meaning == "embedding" else size))
+    if len(names) not in allowed:
+        raise LabelCountError(labels=len(names), outputs=size, allowed=allowed)
+    return names
 
 
 def describe_float_input(graph: Graph, *, value_range: tuple[float, float], fit: Fit, source: object) -> InputContract:
@@ -203,9 +224,6 @@ def infer_contract(
             option="--input-range", problem=f"needed: {source} takes float32 and does not say its range"
         )
     decided = output_meaning(graph, asked=meaning, labels=labels, source=source)
-    size = answer.shape[-1]
-    names = labels or tuple(f"class {i}" for i in range(size if decided != "embedding" else 0))
-    check_labels(names, size=size, meaning=decided)
     return ModelContract(
         input=InputContract(
             side=input_side(graph, source=source),
@@ -216,8 +234,11 @@ def infer_contract(
             quantization=quantization,
         ),
         output=OutputContract(
-            dtype=_io_type(answer, source), meaning=decided, size=size, quantization=_quantization(answer)
+            dtype=_io_type(answer, source),
+            meaning=decided,
+            size=answer.shape[-1],
+            quantization=_quantization(answer),
         ),
-        labels=names,
+        labels=name_outputs(graph, labels, meaning=decided),
         minimum_runtime="unknown",
     )

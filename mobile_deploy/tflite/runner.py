@@ -16,10 +16,16 @@ from mobile_deploy.errors import ToolFailedError
 
 
 class InterpreterError(ToolFailedError):
-    """LiteRT refused the file or failed while running it."""
+    """LiteRT refused the file or failed while running it.
+
+    Attributes:
+        path: The file.
+        reason: What LiteRT said.
+    """
 
     def __init__(self, *, path: object, reason: str) -> None:
         self.path = path
+        self.reason = reason
         super().__init__(f"LiteRT cannot run {path}: {reason}", hint="run: mobile-deploy doctor")
 
 

@@ -9,21 +9,19 @@ import json
 import sys
 from pathlib import Path
 
-from mobile_deploy.errors import MobileDeployError
-
 
 def main() -> None:
     """Serves requests from standard input until it closes."""
     import ai_edge_litert.interpreter  # noqa: F401  # the slow import, done while the parent still converts
 
-    from mobile_deploy.tflite.runner import time_file
+    from mobile_deploy.tflite.runner import InterpreterError, time_file
 
     seconds = float(sys.argv[1])
     for line in sys.stdin:
         try:
             answer = time_file(Path(json.loads(line)), seconds=seconds)
-        except MobileDeployError as error:
-            answer = {"error": error.message}
+        except InterpreterError as error:
+            answer = {"error": error.reason}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -6,9 +6,10 @@ kernels are needed, one signature, readable unique tensor names, no converter me
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any
 
-from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, graph_of
+from mobile_deploy.tflite.graph import ABSENT, WEIGHTED_OPS, Graph, OpRecord, graph_of
 
 SIGNATURE = "serving_default"
 INPUT_NAME = "image"
@@ -20,7 +21,7 @@ OUTPUT_NAME = "output"
 # accepted there and refused by 2.14, whose kernel would answer wrongly without a word (both measured).
 # By operator and arithmetic; "dynamic" is a float input with int8 weights.
 _VERSIONS: dict[str, dict[str, int]] = {
-    "ADD": {"int8": 2, "int16": 2},
+    "ADD": {"int8": 2, "int16": 3},
     "AVERAGE_POOL_2D": {"int8": 2, "int16": 3},
     "CONCATENATION": {"int8": 2, "int16": 3},
     "CONV_2D": {"int8": 3, "int16": 3, "dynamic": 5},
@@ -30,22 +31,23 @@ _VERSIONS: dict[str, dict[str, int]] = {
     "L2_NORMALIZATION": {"int8": 2},
     "LOGISTIC": {"int8": 2, "int16": 3},
     "MAX_POOL_2D": {"int8": 2, "int16": 3},
-    "MEAN": {"int8": 2, "int16": 2},
+    "MEAN": {"int8": 2, "int16": 3},
     "MUL": {"int8": 2, "int16": 4},
-    "PAD": {"int8": 2, "int16": 2},
+    "PAD": {"int8": 2, "int16": 3},
+    "QUANTIZE": {"int16": 2},
     "RELU": {"int8": 2, "int16": 3},
     "RELU6": {"int8": 2, "int16": 3},
-    "SOFTMAX": {"int8": 2, "int16": 2},
-    "SUB": {"int8": 3, "int16": 4},
+    "SOFTMAX": {"int8": 2, "int16": 3},
+    "SUB": {"int8": 3, "int16": 5},
 }
 
 
 def _arithmetic(graph: Graph, op: OpRecord) -> str:
-    """Names the kind of arithmetic an operator does: by its first input, and its kernel if that is stored as int8."""
+    """Names the kind of arithmetic: by the first input (QUANTIZE by its output), and the kernel if stored as int8."""
+    if op.name == "QUANTIZE":
+        return graph.tensors[op.outputs[0]].dtype
     kinds = [graph.tensors[i].dtype for i in op.inputs[:2] if i >= 0]
-    if op.name == "QUANTIZE" or not kinds:
-        return "float32"
-    return "dynamic" if kinds == ["float32", "int8"] else kinds[0]
+    return "dynamic" if kinds == ["float32", "int8"] else next(iter(kinds), "")
 
 
 def _set_versions(graph: Graph) -> None:
@@ -62,21 +64,28 @@ def _readable(name: str) -> str:
 
 def _name_tensors(graph: Graph) -> None:
     """Names tensors after the operator that makes them, constants after the operator that reads them; all unique."""
-    names = {graph.inputs[0]: INPUT_NAME, graph.outputs[0]: OUTPUT_NAME}
+    names: dict[int, str] = {}
+    _give_name(names, graph.inputs[0], INPUT_NAME)
+    _give_name(names, graph.outputs[0], OUTPUT_NAME)
     for op in graph.ops:
-        for position, index in enumerate(op.outputs):
-            suffix = "" if position == 0 else f":{position}"
-            names.setdefault(index, _readable(graph.tensors[index].name) + suffix)
+        for index in op.outputs:
+            _give_name(names, index, _readable(graph.tensors[index].name))
     for op in graph.ops:
         roles = ("input", "kernel", "bias") if op.name in WEIGHTED_OPS else ()
         for position, index in enumerate(op.inputs):
             role = roles[position] if position < len(roles) else f"input_{position}"
-            if index >= 0:
-                names.setdefault(index, f"{names[op.outputs[0]]}/{role}")
-    taken: dict[str, int] = {}
-    for index, name in names.items():  # input and output first: they keep their names
-        count = taken[name] = taken.get(name, 0) + 1
-        graph.model.subgraphs[0].tensors[index].name = name if count == 1 else f"{name}#{count}"
+            if index != ABSENT:
+                _give_name(names, index, f"{names[op.outputs[0]]}/{role}")
+    for index, name in names.items():
+        graph.model.subgraphs[0].tensors[index].name = name
+
+
+def _give_name(names: dict[int, str], index: int, wish: str) -> None:
+    """Names a tensor that has no name yet; where the name is taken, with the lowest number that makes it unique."""
+    if index not in names:
+        taken = set(names.values())
+        numbered = (f"{wish}#{number}" for number in count(2))
+        names[index] = next(name for name in chain((wish,), numbered) if name not in taken)
 
 
 def _set_signature(graph: Graph) -> None:
@@ -101,7 +110,7 @@ def _drop_unused(model: Any) -> None:  # noqa: ANN401
     kept = sorted(
         {i for op in operators for i in (*op.inputs, *op.outputs) if i >= 0} | {*subgraph.inputs, *subgraph.outputs}
     )
-    tensor_at = {old: new for new, old in enumerate(kept)} | {-1: -1}
+    tensor_at = {old: new for new, old in enumerate(kept)} | {ABSENT: ABSENT}
     subgraph.tensors = [subgraph.tensors[i] for i in kept]
     for op in operators:
         op.inputs = [tensor_at[i] for i in op.inputs]
