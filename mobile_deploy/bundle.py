@@ -159,7 +159,7 @@ def load_bundle(directory: Path | str) -> Bundle:
         contract = manifest["contract"]
     except KeyError as error:
         raise UnreadableFileError(path=path, problem=f"it lacks {error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnreadableFileError(path=path, problem=f"a field has the wrong type ({error})") from error
     if name != Path(name).name or not name:
         raise UnreadableFileError(path=path, problem=f"{name!r} is no file name")
@@ -198,8 +198,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _check_hash(path: Path, expected: str) -> None:
     try:
         found = sha256_of_file(path)
-    except OSError as error:
-        raise UnreadableFileError(path=path, problem=f"it cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # a ValueError where no file can have such a name
+        raise UnreadableFileError(path=path, problem=f"it cannot be read ({error})") from error
     if found != expected:
         raise BundleChangedError(path=path, expected=expected, found=found)
 

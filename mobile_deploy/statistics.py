@@ -73,9 +73,14 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     Returns:
         Probability of so uneven a split if both were equally good, in (0, 1].
 
+    Raises:
+        ValueError: A count is negative.
+
     >>> mcnemar_exact(0, 6)
     0.03125
     """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f"{only_first} and {only_second} are no counts")
     total = only_first + only_second
     tail = sum(math.comb(total, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, float(Fraction(2 * tail, 2**total)))

@@ -104,10 +104,19 @@ def score(
         The accuracy of each file, by name.
 
     Raises:
-        BadOptionError: A file gives no class scores.
+        BadOptionError: A file gives no class scores, or has one class only.
     """
-    if any(candidate.contract.output.meaning == "embedding" for candidate in candidates.values()):
-        raise BadOptionError(option="--data", problem="accuracy needs class scores, and the model gives an embedding")
+    for contract in (candidate.contract for candidate in candidates.values()):
+        if contract.output.meaning == "embedding":
+            raise BadOptionError(
+                option="--data", problem="accuracy needs class scores, and the model gives an embedding"
+            )
+        if len(contract.labels) < 2:
+            raise BadOptionError(
+                option="--data",
+                problem="accuracy needs two classes at least, and the model names one",
+                hint="for a single sigmoid, pass --labels with two names: of 0 and of 1",
+            )
     given = next(iter(candidates.values())).contract.input
     ranks: dict[str, list[int]] = {name: [] for name in candidates}
     with ExitStack() as stack:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, read_graph
 _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
 _SATURATED_BIAS = 2**31 - 1
 _NEAR_ZERO_SCALE = 1e-8
-_FIRST_RUN_TIMEOUT_S = 120.0
+_RUN_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +195,15 @@ def audit_hint(recipe: Recipe) -> str:
 class TrialProcess:
     """A child process that runs untrusted or fresh files; started early, it imports LiteRT while others work.
 
-    A context manager. A file that crashes the child is reported, and the next file gets a new child.
+    A context manager. A file that crashes or hangs the child is reported, and the next file gets a new child.
+
+    Attributes:
+        seconds: How long each file is repeated after its first run.
+        timeout_s: How long a file may take in all before the child is killed.
     """
 
     seconds: float = 0.3
+    timeout_s: float = _RUN_TIMEOUT_S
     _child: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
@@ -239,15 +245,19 @@ class TrialProcess:
         child = self._child
         if child is None or child.stdin is None or child.stdout is None:
             raise RuntimeError("the child process has no pipes")
+        watchdog = threading.Timer(self.timeout_s, child.kill)
+        watchdog.start()
         try:
             child.stdin.write(json.dumps(str(path)) + "\n")
             child.stdin.flush()
             line = child.stdout.readline()
         except OSError:
             line = ""
-        if line:
+        finally:
+            watchdog.cancel()
+        if line.endswith("\n"):
             answer: dict[str, Any] = json.loads(line)
             return answer
-        status = child.wait(timeout=_FIRST_RUN_TIMEOUT_S)
+        status = child.wait()
         self._stop()
-        return {"error": f"the interpreter crashed (exit status {status})"}
+        return {"error": f"the interpreter crashed or took over {self.timeout_s:.0f} s (exit status {status})"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mobile_deploy.contract import (
     Fit,
     InputContract,
@@ -55,6 +57,11 @@ def input_side(graph: Graph, *, source: object) -> int:
     return shapes[0][1]
 
 
+def _output_size(graph: Graph) -> int:
+    """Gives how many values the output holds for one picture."""
+    return math.prod(graph.tensors[graph.outputs[0]].shape[1:])
+
+
 def _last_telling_op(graph: Graph) -> str:
     """Names the operator that gives the output its meaning."""
     makers = {i: op for op in graph.ops for i in op.outputs}
@@ -94,7 +101,7 @@ def output_meaning(
         return told
     if len(shape) > 2:
         return "embedding"
-    if labels and len(labels) == shape[-1]:
+    if labels and len(labels) == _output_size(graph):
         return "logits"
     raise BadOptionError(
         option="--output-meaning",
@@ -128,7 +135,7 @@ def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeanin
     Raises:
         LabelCountError: There are more or fewer names than outputs.
     """
-    size = graph.tensors[graph.outputs[0]].shape[-1]
+    size = _output_size(graph)
     allowed = {size}
     if meaning == "embedding":
         allowed = {0, size}
@@ -170,9 +177,6 @@ def contract_for(
         The contract.
     """
     output = graph.tensors[graph.outputs[0]]
-    size = 1
-    for length in output.shape[1:]:
-        size *= length
     return ModelContract(
         input=InputContract(
             side=float_input.side,
@@ -182,7 +186,9 @@ def contract_for(
             fit=float_input.fit,
             quantization=input_quantization(float_input, request.io),
         ),
-        output=OutputContract(dtype=request.io, meaning=meaning, size=size, quantization=_quantization(output)),
+        output=OutputContract(
+            dtype=request.io, meaning=meaning, size=_output_size(graph), quantization=_quantization(output)
+        ),
         labels=labels,
         minimum_runtime=request.recipe.minimum_runtime,
     )
@@ -214,6 +220,7 @@ def infer_contract(
         BadOptionError: Something is needed that neither the file nor the user says.
         UnreadableFileError: The file is no picture model.
     """
+    side = input_side(graph, source=source)
     given, answer = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     quantization = _quantization(given)
     if quantization is not None:
@@ -221,12 +228,12 @@ def infer_contract(
         value_range = (first * quantization.scale, (first + 255) * quantization.scale)
     elif value_range is None:
         raise BadOptionError(
-            option="--input-range", problem=f"needed: {source} takes float32 and does not say its range"
+            option="--input-range", problem=f"needed: {source} takes {given.dtype} and does not say its range"
         )
     decided = output_meaning(graph, asked=meaning, labels=labels, source=source)
     return ModelContract(
         input=InputContract(
-            side=input_side(graph, source=source),
+            side=side,
             dtype=_io_type(given, source),
             low=value_range[0],
             high=value_range[1],
@@ -236,7 +243,7 @@ def infer_contract(
         output=OutputContract(
             dtype=_io_type(answer, source),
             meaning=decided,
-            size=answer.shape[-1],
+            size=_output_size(graph),
             quantization=_quantization(answer),
         ),
         labels=name_outputs(graph, labels, meaning=decided),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobile_deploy.contract import InputContract, Quantization
-from mobile_deploy.errors import ToolFailedError
+from mobile_deploy.errors import BadOptionError, ToolFailedError
 from mobile_deploy.recipes import Granularity, IoType, Recipe, RecipeRequest
 from mobile_deploy.tflite.bias_correction import LARGEST_WEIGHT, correct_biases
 from mobile_deploy.tflite.calibrate import ActivationRanges
@@ -62,9 +63,20 @@ def _pixel_quantization(contract: InputContract) -> Quantization:
     """Gives the quantization under which a uint8 tensor is the picture itself.
 
     The zero point of [-1, 1] would be 127.5; 127 leaves a slightly smaller error than 128.
+
+    Raises:
+        BadOptionError: Zero is outside the range; no integer could stand for it, and padding would be wrong.
     """
     scale = contract.pixel_scale
-    return Quantization(scale=scale, zero_point=int(np.clip(np.ceil(-contract.low / scale - 0.5 - 1e-6), 0, 255)))
+    zero_point = math.ceil(-contract.low / scale - 0.5 - 1e-6)
+    if not 0 <= zero_point <= 255:
+        raise BadOptionError(
+            option="--quant",
+            problem=f"the network sees pixels as {contract.low:g} to {contract.high:g}, "
+            "and an integer input must have a zero",
+            hint="choose --quant float32, float16 or dynamic",
+        )
+    return Quantization(scale=scale, zero_point=zero_point)
 
 
 def input_quantization(contract: InputContract, io: IoType) -> Quantization | None:
@@ -76,6 +88,9 @@ def input_quantization(contract: InputContract, io: IoType) -> Quantization | No
 
     Returns:
         Scale and zero point in the integers of `io`; None for float32.
+
+    Raises:
+        BadOptionError: Zero is outside the range.
     """
     if io == "float32":
         return None
@@ -224,6 +239,7 @@ def quantize(
 
     Raises:
         QuantizerError: The quantizer refused the file.
+        BadOptionError: The input range holds no zero, which integers need.
         UnreadableFileError: The bytes are no .tflite.
     """
     if request.recipe.weight_bits == 32:
