@@ -70,9 +70,10 @@ class Fit:
         >>> Fit.parse("center-crop:0.875").fraction
         0.875
         """
-        kind, _, fraction = text.partition(":")
+        kind, colon, fraction = text.partition(":")
         try:
-            return cls(kind=kind, fraction=float(fraction or 1))  # type: ignore[arg-type]  # checked in __post_init__
+            value = float(fraction) if colon else 1.0
+            return cls(kind=kind, fraction=value)  # type: ignore[arg-type]  # checked in __post_init__
         except ValueError as error:
             raise BadOptionError(option="--fit", problem=f"{fraction!r} is not a number") from error
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fakes.file_server import FileServer, running_file_server
+
+if TYPE_CHECKING:
+    from fakes.small_networks import SmallNetwork
 
 # Quiet TensorFlow and cap its threads: several test workers share few cores.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,8 +47,33 @@ def tf_keras():
     return tf_keras
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the switch that rewrites committed expectations."""
+    parser.addoption("--update-goldens", action="store_true", help="write the expected files anew instead of comparing")
+
+
+@pytest.fixture
+def update_goldens(request) -> bool:
+    """Whether expected files are to be written anew."""
+    return request.config.getoption("--update-goldens")
+
+
 @pytest.fixture
 def file_server() -> Iterator[FileServer]:
     """A web server on this machine."""
     with running_file_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def small_network(keras) -> Callable[[str], SmallNetwork]:
+    """Gives a small converted network by its variant; each is made once."""
+    from fakes.small_networks import make_small_network
+
+    return cache(partial(make_small_network, keras))
+
+
+@pytest.fixture(scope="session")
+def v2_network(small_network) -> SmallNetwork:
+    """V2, the network that most tests look at."""
+    return small_network("v2")

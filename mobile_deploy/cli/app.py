@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Annotated
 
@@ -16,7 +17,7 @@ import typer
 import mobile_deploy
 from mobile_deploy.cli import doctor, export, predict, quantize, variants
 from mobile_deploy.cli.output import Problem, report_failure
-from mobile_deploy.errors import MobileDeployError
+from mobile_deploy.errors import MobileDeployError, UsageError
 
 PROGRAM = "mobile-deploy"
 
@@ -102,10 +103,13 @@ def _usage_problem(error: typer.TyperException) -> Problem:
 def _fail(given: tuple[str, ...], problem: Problem, *, exit_code: int) -> int:
     options = tuple(takewhile(lambda word: word != "--", given))
     words = (word for word in options if not word.startswith("-"))
-    command = next(words, None)
+    first = next(words, None)
+    command = first if first in COMMANDS else None
+    if exit_code == UsageError.exit_code and not problem.hint:
+        problem = replace(problem, hint=f"see {' '.join(filter(None, (PROGRAM, command)))} --help")
     report_failure(
         problem,
-        command=command if command in COMMANDS else None,
+        command=command,
         exit_code=exit_code,
         as_json="--json" in options,
     )

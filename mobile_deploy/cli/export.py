@@ -70,7 +70,7 @@ def run(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build, convert, quantize, audit, and write one bundle per recipe."""
+    """Take a variant or your own model to audited bundles."""
     from mobile_deploy.pipeline.export import export
 
     progress = make_progress(quiet=quiet)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
 from mobile_deploy.cli.output import emit
-from mobile_deploy.pipeline.results import AuditFailedError, ExportResult
 from mobile_deploy.report.tables import print_table
+
+if TYPE_CHECKING:  # what the job needs takes half a second to load, which --help shall not wait for
+    from mobile_deploy.pipeline.results import ExportResult
 
 
 def emit_made(command: str, make: Callable[[], ExportResult], *, as_json: bool) -> None:
@@ -23,6 +26,8 @@ def emit_made(command: str, make: Callable[[], ExportResult], *, as_json: bool) 
     Raises:
         typer.Exit: A file failed its audit.
     """
+    from mobile_deploy.pipeline.results import AuditFailedError
+
     errors = []
     try:
         result = make()

@@ -54,7 +54,7 @@ def run(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Quantize a float .tflite, audit it, and write one bundle per recipe."""
+    """Take a float .tflite to audited bundles."""
     from mobile_deploy.pipeline.quantize import quantize
 
     progress = make_progress(quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from mobile_deploy.files import sha256_of_bytes, sha256_of_file
 from mobile_deploy.models.structure import Shape
 
 _DEFAULT_SIGNATURE = "serving_default"
+
+# TensorFlow's operations that draw random numbers, such as StatelessRandomUniformV2 and RandomStandardNormal.
+_CHANCE = re.compile("(Stateless|Stateful)?(Random|TruncatedNormal)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,8 @@ def load_signature(path: Path) -> Signature:
         The function.
 
     Raises:
-        UnreadableFileError: Damaged, without a usable signature, or with inputs that are not float32.
+        UnreadableFileError: Damaged, without a usable signature, with inputs that are not float32, or with answers
+            that chance decides.
     """
     import tensorflow as tf
 
@@ -54,6 +59,7 @@ def load_signature(path: Path) -> Signature:
     for spec in inputs.values():
         if spec.dtype != tf.float32:
             raise UnreadableFileError(path=path, problem=f"its input is {spec.dtype.name}; float32 is needed")
+    _refuse_chance(function, name, path)
 
     def call(image: Any) -> Any:  # noqa: ANN401  # TensorFlow has no types
         # Called through the loaded object: the function alone does not keep the variables alive.
@@ -65,6 +71,30 @@ def load_signature(path: Path) -> Signature:
         input_shapes=tuple(_dimensions(spec) for spec in inputs.values()),
         output_shapes=tuple(_dimensions(spec) for spec in function.structured_outputs.values()),
     )
+
+
+def _refuse_chance(function: Any, name: str, path: Path) -> None:  # noqa: ANN401
+    """Refuses live augmentation: Keras's `model.export` leaves it on in both flavours."""
+    if any(_CHANCE.match(operation) for operation in _operations(function)):
+        raise UnreadableFileError(
+            path=path,
+            problem=f"its function {name!r} changes pictures at random: augmentation layers were exported with it",
+            hint="give the file that model.save('model.keras') writes instead; there augmentation is left out",
+        )
+
+
+def _operations(function: Any) -> set[str]:  # noqa: ANN401
+    """Names the kinds of operations of a function and of all that it calls."""
+    graph = function.graph.as_graph_def()
+    called = {inner.signature.name: inner.node_def for inner in graph.library.function}
+    pending, kinds = list(graph.node), set()
+    while pending:
+        node = pending.pop()
+        kinds.add(node.op)
+        for value in node.attr.values():
+            for inner in (value.func, *value.list.func):
+                pending.extend(called.pop(inner.name, ()))
+    return kinds
 
 
 def sha256_of_folder(path: Path) -> str:

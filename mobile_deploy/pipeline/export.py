@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mobile_deploy.bundle import read_labels
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, background_thread, decode_ahead
+from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import Job, make_job
 from mobile_deploy.pipeline.making import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
@@ -18,12 +18,9 @@ from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import (
     IMAGENET_CLASS_COUNT,
     ClassNames,
-    UserHints,
     float_from_keras,
     float_from_variant,
     name_classes,
-    parse_meaning,
-    require_fit,
 )
 from mobile_deploy.tflite.audit import TrialProcess
 from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
@@ -122,9 +119,13 @@ def export(
             include_top=include_top,
         )
         return _export_variant(job, spec, names, weights=weights, fit=fit)
+    if (classes, alpha, include_top, weights) != (None, 1.0, True, "auto"):
+        raise BadOptionError(
+            option="--classes, --alpha, --no-top and --weights", problem="belong to --variant; a model brings its own"
+        )
     hints = UserHints(
         fit=require_fit(fit),
-        labels=() if labels is None else read_labels(labels),
+        labels=given_labels(labels),
         input_range=input_range,
         meaning=parse_meaning(output_meaning),
     )
@@ -159,4 +160,4 @@ def _export_model(job: Job, source: Any, hints: UserHints, *, side: int | None, 
         check_outputs(job.options, model.name, untrained=False)
         dataset = job.load_dataset(model.labels, model.wnids)
         pictures = None if request is None else request.load(side=model.input.side, fit=model.input.fit)
-        return job.finish(model, pictures, dataset, trial=trial)
+        return job.finish(model, pictures, dataset, trial=trial, notes=model.notes)

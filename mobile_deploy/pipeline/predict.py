@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mobile_deploy.bundle import Bundle, read_labels
+from mobile_deploy.bundle import Bundle
 from mobile_deploy.contract import Fit, ModelContract
 from mobile_deploy.data.images import fit_picture, load_picture
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.evaluation.accuracy import class_scores
-from mobile_deploy.pipeline.sources import find_sidecar, parse_meaning, refuse_what_the_bundle_says
+from mobile_deploy.pipeline.hints import given_labels, parse_meaning
+from mobile_deploy.pipeline.sources import find_sidecar, refuse_what_the_bundle_says
 from mobile_deploy.report.tables import Column, ResultTable
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import infer_contract
@@ -73,7 +74,7 @@ class PredictResult:
     def table(self) -> ResultTable:
         """Gives one row per guess, the models side by side."""
         columns = [Column(header="image", folds=True)]
-        for model in self.models:
+        for model in _what_differs(self.models):
             columns += [Column(header=model, folds=True), Column(header="score", digits=4)]
         rows = []
         for start in range(0, len(self.answers), len(self.models)):
@@ -92,6 +93,19 @@ class PredictResult:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _what_differs(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Leaves out the words that all names begin with, so that two models fit side by side.
+
+    >>> _what_differs(("mobilenet_v2_1.0_224-int8", "mobilenet_v2_1.0_224-float32"))
+    ('int8', 'float32')
+    """
+    words = [name.split("-") for name in names]
+    shared = 0
+    while all(len(parts) > shared + 1 and parts[shared] == words[0][shared] for parts in words) and len(set(names)) > 1:
+        shared += 1
+    return tuple("-".join(parts[shared:]) for parts in words)
 
 
 def _cells(answer: Answer, rank: int) -> tuple[str | None, float | None]:
@@ -144,7 +158,7 @@ def predict(
     if bundles[0] is not None and None not in bundles:
         said = {"--labels": labels, "--input-range": input_range, "--output-meaning": output_meaning}
         refuse_what_the_bundle_says(bundles[0], said)
-    names = () if labels is None else read_labels(Path(labels))
+    names = given_labels(None if labels is None else Path(labels))
     models = [
         _of_bundle(bundle, fit) if bundle is not None else _of_file(path, names, fit, input_range, output_meaning)
         for path, bundle in zip(paths, bundles, strict=True)

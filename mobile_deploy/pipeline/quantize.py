@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mobile_deploy.bundle import read_labels
 from mobile_deploy.contract import Fit
 from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource
+from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import make_job
 from mobile_deploy.pipeline.making import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
-from mobile_deploy.pipeline.sources import (
-    UserHints,
-    find_sidecar,
-    float_from_tflite,
-    parse_meaning,
-    refuse_what_the_bundle_says,
-    require_fit,
-)
+from mobile_deploy.pipeline.sources import find_sidecar, float_from_tflite, refuse_what_the_bundle_says
 from mobile_deploy.tflite.audit import TrialProcess
 
 
@@ -88,7 +81,7 @@ def quantize(
     def hints() -> UserHints:
         return UserHints(
             fit=require_fit(fit),
-            labels=() if labels is None else read_labels(Path(labels)),
+            labels=given_labels(None if labels is None else Path(labels)),
             input_range=input_range,
             meaning=parse_meaning(output_meaning),
         )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle, read_labels
-from mobile_deploy.contract import IMAGENET_FIT, OUTPUT_MEANINGS, Fit, OutputMeaning
-from mobile_deploy.errors import BadOptionError, UnknownNameError, UnreadableFileError
+from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle
+from mobile_deploy.contract import IMAGENET_FIT, Fit
+from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.pipeline.hints import UserHints, given_labels, understand
 from mobile_deploy.pipeline.making import FloatModel
 from mobile_deploy.pipeline.progress import ProgressReporter
-from mobile_deploy.tflite.affine import Affine, fold_leading_affine, network_range
+from mobile_deploy.tflite.affine import Affine, fold_leading_affine
 from mobile_deploy.tflite.graph import read_graph
-from mobile_deploy.tflite.interface import describe_float_input, name_outputs, output_meaning
+from mobile_deploy.tflite.interface import describe_float_input
 from mobile_deploy.variants.imagenet import imagenet_classes
 from mobile_deploy.variants.registry import ModelSpec, get_variant
 
@@ -37,23 +38,6 @@ class ClassNames:
     wnids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserHints:
-    """What the user says about a model that does not say it itself.
-
-    Attributes:
-        fit: How a picture becomes a square.
-        labels: Class names in output order; empty when none were given.
-        input_range: Pixel range the model takes, or None.
-        meaning: What the output means, or None.
-    """
-
-    fit: Fit
-    labels: tuple[str, ...]
-    input_range: tuple[float, float] | None
-    meaning: OutputMeaning | None
-
-
 def name_classes(classes: int | None, labels: Path | None, *, include_top: bool) -> ClassNames:
     """Settles the class names of a variant.
 
@@ -72,13 +56,11 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
     if not include_top:
         return ClassNames(labels=())
     if labels is not None:
-        names = read_labels(labels)
+        names = given_labels(labels)
         if classes is not None and classes != len(names):
             raise BadOptionError(
                 option="--labels", problem=f"{labels} holds {len(names)} names, --classes says {classes}"
             )
-        if not names:
-            raise BadOptionError(option="--labels", problem=f"{labels} holds no names")
         return ClassNames(labels=names)
     if classes is None or classes == IMAGENET_CLASS_COUNT:
         known = imagenet_classes()
@@ -191,26 +173,7 @@ def float_from_keras(
         "flavour": adopted.flavour,
         "sha256": adopted.sha256,
     }
-    return _complete(data, affine, hints, name=adopted.name, source=source, origin=facts)
-
-
-def _complete(
-    data: bytes, affine: Affine, hints: UserHints, *, name: str, source: object, origin: Mapping[str, Any]
-) -> FloatModel:
-    """Completes a foreign float file by the map that was folded, what it holds and what the user says."""
-    value_range = network_range(affine, hints.input_range)
-    graph = read_graph(data, source=source)
-    meaning = output_meaning(graph, asked=hints.meaning, labels=hints.labels, source=source)
-    labels = name_outputs(graph, hints.labels, meaning=meaning)
-    folded = None if affine.is_identity else {"scale": affine.scale, "offset": affine.offset}
-    return FloatModel(
-        data=data,
-        name=name,
-        input=describe_float_input(graph, value_range=value_range, fit=hints.fit, source=source),
-        meaning=meaning,
-        labels=labels,
-        facts={"model": {**origin, "folded_preprocessing": folded}, "weights": {"kind": "model"}},
-    )
+    return understand(data, affine, hints, name=adopted.name, source=source, origin=facts)
 
 
 def find_sidecar(path: Path) -> Bundle | None:
@@ -268,7 +231,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     if bundle is None:
         folded = fold_leading_affine(data, source=file)
         name = file.stem.removesuffix("-float32")
-        return _complete(folded.data, folded.affine, hints(), name=name, source=file, origin={"file": file.name})
+        return understand(folded.data, folded.affine, hints(), name=name, source=file, origin={"file": file.name})
     contract, manifest = bundle.contract, bundle.manifest
     name = bundle.name.removesuffix("-float32")
     return FloatModel(
@@ -280,29 +243,3 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
         facts={key: manifest[key] for key in ("model", "weights") if key in manifest},
         untrained=name.endswith("-untrained"),
     )
-
-
-def parse_meaning(text: str | None) -> OutputMeaning | None:
-    """Finds an output meaning by its name.
-
-    Raises:
-        UnknownNameError: There is none of that name.
-    """
-    if text is not None and text not in OUTPUT_MEANINGS:
-        raise UnknownNameError(kind="output meaning", name=text, known=OUTPUT_MEANINGS)
-    return text
-
-
-def require_fit(fit: Fit | None) -> Fit:
-    """Insists on a crop rule where nothing else tells it.
-
-    Raises:
-        BadOptionError: There is none.
-    """
-    if fit is None:
-        raise BadOptionError(
-            option="--fit",
-            problem="needed: a model file does not say how its pictures were made square",
-            hint="pass what your training did: stretch (as image_dataset_from_directory), center-crop or letterbox",
-        )
-    return fit

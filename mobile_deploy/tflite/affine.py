@@ -54,7 +54,8 @@ class Affine:
         return low, high
 
     def __str__(self) -> str:
-        return f"x * {self.scale:.6g} {'-' if self.offset < 0 else '+'} {abs(self.offset):.6g}"
+        shift = f" {'-' if self.offset < 0 else '+'} {abs(self.offset):.6g}" if self.offset else ""
+        return f"x * {self.scale:.6g}{shift}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,7 +217,8 @@ class TrialProcess:
 
     def _start(self) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "mobile_deploy.tflite.trial", str(self.seconds)],
+            # -P keeps the working folder, which may hold a json.py, out of the child's imports.
+            [sys.executable, "-P", "-m", "mobile_deploy.tflite.trial", str(self.seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

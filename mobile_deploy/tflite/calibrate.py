@@ -113,5 +113,6 @@ class _Seen:
         self.low = float(np.minimum(self.low, values.min()))
         self.high = float(np.maximum(self.high, values.max()))
         if with_means:
-            self.channel_sum = self.channel_sum + values.reshape(-1, values.shape[-1]).mean(axis=0)
+            with np.errstate(invalid="ignore", over="ignore"):  # the limits tell
+                self.channel_sum = self.channel_sum + values.reshape(-1, values.shape[-1]).mean(axis=0)
             self.averaged += 1

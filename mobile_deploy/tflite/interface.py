@@ -176,7 +176,7 @@ def contract_for(
     Returns:
         The contract.
     """
-    output = graph.tensors[graph.outputs[0]]
+    quantization = _quantization(graph.tensors[graph.outputs[0]])
     return ModelContract(
         input=InputContract(
             side=float_input.side,
@@ -186,9 +186,7 @@ def contract_for(
             fit=float_input.fit,
             quantization=input_quantization(float_input, request.io),
         ),
-        output=OutputContract(
-            dtype=request.io, meaning=meaning, size=_output_size(graph), quantization=_quantization(output)
-        ),
+        output=OutputContract(dtype=request.io, meaning=meaning, size=_output_size(graph), quantization=quantization),
         labels=labels,
         minimum_runtime=request.recipe.minimum_runtime,
     )

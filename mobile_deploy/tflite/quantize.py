@@ -25,6 +25,7 @@ from mobile_deploy.recipes import Granularity, IoType, Recipe, RecipeRequest
 from mobile_deploy.tflite.bias_correction import LARGEST_WEIGHT, correct_biases
 from mobile_deploy.tflite.calibrate import ActivationRanges
 from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, load_model, read_graph
+from mobile_deploy.tflite.large_kernels import kernels_of_any_size
 from mobile_deploy.tflite.write import pack, serialize
 
 # A bias is stored as round(bias / (input_scale * weight_scale)) in int32. Keeping it under 2^30, half of what int32
@@ -242,8 +243,9 @@ def quantize(
         BadOptionError: The input range holds no zero, which integers need.
         UnreadableFileError: The bytes are no .tflite.
     """
+    model = load_model(data, source=source)
     if request.recipe.weight_bits == 32:
-        return QuantizeResult(data=serialize(load_model(data, source=source)), floored_channels=0, corrected_biases=0)
+        return QuantizeResult(data=serialize(model), floored_channels=0, corrected_biases=0)
     from ai_edge_quantizer import quantizer as engine
 
     plan = _Plan(data=data, limits={}, floored_channels=0, corrected_biases=0)
@@ -252,7 +254,7 @@ def quantize(
             raise ValueError(f"{request.recipe.name} needs activation ranges")
         plan = _plan(data, request.recipe, granularity, contract, ranges, source)
     try:
-        with _quiet():
+        with _quiet(), kernels_of_any_size():
             machine = engine.Quantizer(bytearray(plan.data))
             _configure(machine, request, granularity)
             made = machine.quantize(plan.limits or None, enable_progress_report=False).quantized_model

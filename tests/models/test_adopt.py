@@ -321,6 +321,15 @@ def test_saved_model_needs_trust_and_then_converts(keras, tmp_path):
     assert adopt_model(folder, trust=True).sha256 != adopted.sha256
 
 
+@pytest.mark.parametrize("flavour", ["keras", "tf_keras"])
+def test_saved_model_with_live_augmentation_is_refused(request, tmp_path, capsys, flavour):
+    flavour_module = request.getfixturevalue(flavour)
+    tiny(flavour_module, layer=flavour_module.layers.RandomFlip()).export(str(tmp_path / "exported"))
+    with pytest.raises(UnreadableFileError, match="changes pictures at random") as caught:
+        adopt_model(tmp_path / "exported", trust=True)
+    assert "model.save('model.keras')" in caught.value.hint
+
+
 def test_folder_without_a_saved_model_is_refused_even_with_trust(tmp_path):
     with pytest.raises(UnreadableFileError, match=r"saved_model\.pb"):
         adopt_model(tmp_path, trust=True)

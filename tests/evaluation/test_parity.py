@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from fakes.tflite_file import TfliteFile
+
+from mobile_deploy.contract import Fit, InputContract
+from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.tflite.runner import Runner, encode_pictures
+
+RNG = np.random.default_rng(8)
+
+
+def test_equal_logits_have_no_noise():
+    logits = RNG.normal(size=(5, 7))
+    assert logit_sqnr_db(logits, logits) == math.inf
+
+
+@pytest.mark.parametrize(("gain", "decibel"), [(0.1, 20.0), (0.01, 40.0), (1.0, 0.0), (10.0, -20.0)])
+def test_noise_is_measured_against_the_signal(gain, decibel):
+    logits = RNG.normal(size=(5, 7))
+    assert logit_sqnr_db(logits, logits * (1 + gain)) == pytest.approx(decibel)
+
+
+def test_it_is_the_ratio_of_centred_powers_over_all_pictures():
+    reference, logits = RNG.normal(size=(2, 20, 6))
+    signal = reference - reference.mean(axis=1)[:, None]
+    noise = logits - logits.mean(axis=1)[:, None] - signal
+    assert logit_sqnr_db(reference, logits) == pytest.approx(10 * math.log10((signal**2).sum() / (noise**2).sum()))
+
+
+def test_what_a_softmax_does_not_see_is_no_noise():
+    reference, logits = RNG.normal(size=(2, 5, 7))
+    shift = RNG.normal(size=(5, 1)) * 100
+    assert logit_sqnr_db(reference + shift, logits) == pytest.approx(logit_sqnr_db(reference, logits))
+
+
+@pytest.mark.parametrize("quant", ["float32", "float16", "dynamic"])
+def test_the_softmax_of_the_logits_is_the_answer(v2_network, quant):
+    data = v2_network.quantized(quant).data
+    logits = read_logits(data, v2_network.pictures[:5], v2_network.input)
+    with Runner(data, v2_network.contract(data, quant)) as runner:
+        answers = runner.run(v2_network.pictures[:5])
+    powers = np.exp(logits)
+    assert powers / powers.sum(axis=1, keepdims=True) == pytest.approx(answers, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("io", "quant"), [("uint8", "int8"), ("int8", "int8"), ("float32", "int8"), ("float32", "int16x8")]
+)
+def test_integer_logits_come_as_real_values(v2_network, io, quant):
+    data = v2_network.quantized(quant, io).data
+    contract = v2_network.contract(data, quant, io)
+    logits = read_logits(data, v2_network.pictures[:5], contract.input)
+    with Runner(data, contract) as runner:
+        answers = runner.run(v2_network.pictures[:5])
+    powers = np.exp(logits)
+    assert powers / powers.sum(axis=1, keepdims=True) == pytest.approx(answers, abs=1 / 256)
+
+
+def pixel_sums(*endings) -> bytes:
+    """The mean of each colour, and what follows it."""
+    file = TfliteFile()
+    image, here = file.tensor((1, 4, 4, 3), name="image"), file.tensor((1, 3), name="mean")
+    file.op("MEAN", [image, file.constant(np.array([1, 2], np.int32))], here)
+    for name in endings:
+        here = file.op(name, [here], file.tensor((1, 3), name=name))
+    return file.ends([image], [here]).to_bytes()
+
+
+@pytest.mark.parametrize("endings", [(), ("SOFTMAX",), ("LOGISTIC",)])
+def test_logits_are_what_comes_before_the_ending(endings):
+    given = InputContract(side=4, dtype="float32", low=-1.0, high=1.0, fit=Fit(kind="stretch"))
+    pictures = RNG.integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    expected = encode_pictures(pictures, given).mean(axis=(1, 2))
+    assert read_logits(pixel_sums(*endings), pictures, given) == pytest.approx(expected, abs=1e-6)

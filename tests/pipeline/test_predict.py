@@ -1,0 +1,160 @@
+"""What a model says to pictures, whatever form the model and the pictures have."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes.pictures import make_picture, write_pictures
+from PIL import Image
+
+from mobile_deploy.contract import Fit
+from mobile_deploy.data.images import load_picture
+from mobile_deploy.errors import BadOptionError, BadPictureError, UnreadableFileError
+from mobile_deploy.pipeline.export import export
+from mobile_deploy.pipeline.predict import predict
+from mobile_deploy.tflite.runner import Runner
+
+
+@pytest.fixture
+def pictures(tmp_path) -> list[Path]:
+    return write_pictures(tmp_path / "pictures", 3)
+
+
+def test_it_gives_the_five_best_classes_with_their_scores(bundles, pictures):
+    bundle = bundles["float32"]
+    answer = predict(bundle.directory, pictures[:1]).answers[0]
+    picture = load_picture(pictures[0], side=64, fit=bundle.contract.input.fit)
+    with Runner(bundle.tflite.read_bytes(), bundle.contract) as runner:
+        scores = runner.run(picture[None])[0]
+    best = np.argsort(-scores, kind="stable")[:5]
+    assert [guess.index for guess in answer.guesses] == best.tolist()
+    assert [guess.score for guess in answer.guesses] == pytest.approx(scores[best])
+    assert [guess.label for guess in answer.guesses] == [bundle.contract.labels[i] for i in best]
+    assert (answer.model, answer.image) == (bundle.name, str(pictures[0]))
+    assert answer.latency_ms > 0
+
+
+def test_the_tflite_in_a_bundle_answers_as_the_bundle_does(bundles, pictures):
+    of_bundle, of_file = (predict(path, pictures) for path in (bundles["int8"].directory, bundles["int8"].tflite))
+    assert [a.guesses for a in of_bundle.answers] == [a.guesses for a in of_file.answers]
+    assert of_file.models == (bundles["int8"].name,)
+
+
+def test_arrays_answer_as_the_files_they_came_from(bundles, pictures):
+    arrays = [make_picture(seed) for seed in range(3)]
+    told = predict(bundles["int8"].directory, arrays)
+    assert [a.guesses for a in told.answers] == [
+        a.guesses for a in predict(bundles["int8"].directory, pictures).answers
+    ]
+    assert [answer.image for answer in told.answers] == ["picture 0", "picture 1", "picture 2"]
+
+
+def test_two_models_stand_side_by_side(bundles, pictures):
+    told = predict(bundles["int8"].directory, pictures, against=bundles["float32"].directory)
+    names = [bundles["int8"].name, bundles["float32"].name]
+    assert [answer.model for answer in told.answers] == names * 3
+    lines = str(told).splitlines()
+    assert lines[0].split() == ["image", "int8", "score", "float32", "score"]
+    assert len(lines) == 2 + 3 * 5
+    assert [line.split()[0] for line in lines[2::5]] == ["p000.png", "p001.png", "p002.png"]
+    assert list(told.latency_ms()) == names
+
+
+def test_two_models_of_one_name_are_told_apart_by_their_paths(bundles, pictures, tmp_path):
+    copy = shutil.copytree(bundles["int8"].directory, tmp_path / "copy" / bundles["int8"].name)
+    told = predict(bundles["int8"].directory, pictures, against=copy)
+    assert told.models == (str(bundles["int8"].directory), str(copy))
+    assert len(str(told).splitlines()) == 2 + 3 * 5
+    assert told.answers[0].guesses == told.answers[1].guesses
+
+
+def test_pictures_of_one_name_keep_their_own_answers(bundles, tmp_path):
+    same = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    for seed, path in enumerate(same):
+        path.parent.mkdir()
+        Image.fromarray(make_picture(seed)).save(path)
+    told = predict(bundles["float32"].directory, [*same, same[0]])
+    assert [answer.image for answer in told.answers] == [str(path) for path in (*same, same[0])]
+    assert told.answers[0].guesses == told.answers[2].guesses != told.answers[1].guesses
+    assert len(str(told).splitlines()) == 2 + 3 * 5
+
+
+def test_another_fit_overrides_that_of_the_bundle(bundles, pictures):
+    bundle, fit = bundles["float32"], Fit(kind="letterbox")
+    answer = predict(bundle.directory, pictures[:1], fit=fit).answers[0]
+    with Runner(bundle.tflite.read_bytes(), bundle.contract) as runner:
+        scores = runner.run(load_picture(pictures[0], side=64, fit=fit)[None])[0]
+    assert answer.guesses[0].score == pytest.approx(scores.max())
+    assert answer.guesses != predict(bundle.directory, pictures[:1]).answers[0].guesses
+
+
+def test_what_a_bundle_says_itself_is_not_silently_ignored(bundles, pictures):
+    with pytest.raises(BadOptionError, match="--input-range: the bundle"):
+        predict(bundles["float32"].directory, pictures, input_range=(0, 1))
+    with pytest.raises(BadOptionError, match="--labels and --output-meaning: the bundle"):
+        predict(bundles["float32"].directory, pictures, labels="labels.txt", output_meaning="logits")
+
+
+def test_a_bare_float_file_needs_its_range_and_then_answers_as_its_bundle(bundles, pictures, tmp_path):
+    bare = Path(shutil.copy(bundles["float32"].tflite, tmp_path / "bare.tflite"))
+    with pytest.raises(BadOptionError, match="--input-range: needed"):
+        predict(bare, pictures)
+    fit = bundles["float32"].contract.input.fit
+    told = predict(bare, pictures, input_range=(-1, 1), fit=fit, against=bundles["float32"].directory)
+    for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
+        assert [(g.index, g.score) for g in ours.guesses] == [(g.index, g.score) for g in theirs.guesses]
+    assert told.answers[0].guesses[0].label == f"class {told.answers[0].guesses[0].index}"
+
+
+def test_a_bare_quantized_file_says_its_range_itself(bundles, pictures, tmp_path):
+    bare = Path(shutil.copy(bundles["int8"].tflite, tmp_path / "bare.tflite"))
+    fit = bundles["int8"].contract.input.fit
+    told = predict(bare, pictures, fit=fit, against=bundles["int8"].directory)
+    for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
+        assert [(g.index, g.score) for g in ours.guesses] == [(g.index, g.score) for g in theirs.guesses]
+
+
+@pytest.mark.parametrize("peer", ["mobilenet_v2_1.0_224_quant.tflite", "mobilenet_v1_0.5_160_quant.tflite"])
+def test_the_official_files_know_their_photographs(peer, shared_dir):
+    photographs = shared_dir / "imagenet_sample" / "images"
+    known = {"n01440764_tench.jpg": "tench", "n01484850_great_white_shark.jpg": "great white shark"}
+    told = predict(
+        shared_dir / "peers" / peer,
+        [photographs / name for name in known],
+        labels=shared_dir / "peers" / "labels_1001.txt",
+    )
+    assert [answer.guesses[0].label for answer in told.answers] == list(known.values())
+
+
+def test_a_missing_picture_is_named(bundles, pictures, tmp_path):
+    with pytest.raises(BadPictureError, match=r"gone\.png: no such file") as failure:
+        predict(bundles["int8"].directory, [pictures[0], tmp_path / "gone.png"])
+    assert failure.value.exit_code == 5
+
+
+def test_a_picture_cut_short_is_named(bundles, pictures, tmp_path):
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(pictures[0].read_bytes()[:400])
+    with pytest.raises(BadPictureError, match=r"cut\.png"):
+        predict(bundles["int8"].directory, [cut])
+
+
+def test_no_picture_at_all_is_a_usage_error(bundles):
+    with pytest.raises(BadOptionError, match="no picture"):
+        predict(bundles["int8"].directory, [])
+
+
+def test_an_embedding_names_no_classes(pictures, tmp_path):
+    made = export(
+        "v1", alpha=0.25, resolution=64, include_top=False, weights="none", quant=["float32"], output=tmp_path
+    )
+    with pytest.raises(BadOptionError, match="gives an embedding, which names no classes"):
+        predict(made.bundles[0].directory, pictures)
+
+
+def test_a_missing_model_is_named(pictures, tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"gone\.tflite: there is no such file"):
+        predict(tmp_path / "gone.tflite", pictures)

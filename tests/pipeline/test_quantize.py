@@ -1,0 +1,228 @@
+"""From a float .tflite to bundles: the same bytes as export makes, and no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fakes.pictures import make_picture, write_pictures
+
+from mobile_deploy.bundle import BundleChangedError, load_bundle
+from mobile_deploy.contract import IMAGENET_FIT, Fit, Quantization
+from mobile_deploy.errors import BadOptionError, LabelCountError, OutputExistsError, UnreadableFileError
+from mobile_deploy.pipeline.quantize import quantize
+from mobile_deploy.recipes import RECIPES
+
+OTHERS = ("float16", "dynamic", "int8", "int16x8")
+
+
+@pytest.fixture
+def bare(bundles, tmp_path) -> Path:
+    """The float file on its own, away from its bundle."""
+    return Path(shutil.copy(bundles["float32"].tflite, tmp_path / "net-float32.tflite"))
+
+
+@pytest.fixture
+def pictures():
+    return [make_picture(seed) for seed in range(12)]
+
+
+def test_it_makes_the_same_bundles_as_export_did_in_one_go(bundles, tmp_path):
+    made = quantize(bundles["float32"].directory, quant=tuple(RECIPES), calibration="builtin", output=tmp_path)
+    assert [bundle.recipe for bundle in made.bundles] == list(RECIPES)
+    for bundle in made.bundles:
+        first = bundles[bundle.recipe]
+        assert bundle.name == first.name
+        assert bundle.tflite.read_bytes() == first.tflite.read_bytes()
+        for name in ("model.json", "labels.txt"):
+            assert (bundle.directory / name).read_bytes() == (first.directory / name).read_bytes()
+    assert made.untrained
+
+
+def test_the_tflite_in_a_bundle_stands_for_the_bundle(bundles, tmp_path):
+    made = quantize(bundles["float32"].tflite, quant=["dynamic"], output=tmp_path)
+    assert made.bundles[0].sha256 == bundles["dynamic"].sha256
+
+
+def test_a_bundle_of_ours_has_default_pictures(bundles, tmp_path):
+    made = quantize(bundles["float32"].directory, output=tmp_path)
+    assert made.bundles[0].manifest["calibration"]["source"] == "builtin"
+    assert made.bundles[0].sha256 == bundles["int8"].sha256
+
+
+def test_a_bare_file_takes_its_contract_from_what_the_user_says(bundles, bare, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"thing {i}\n" for i in range(1000)))
+    made = quantize(
+        bare,
+        labels=labels,
+        input_range=(-1, 1),
+        fit=IMAGENET_FIT,
+        calibration="builtin",
+        output=tmp_path / "o",
+    )
+    bundle = made.bundles[0]
+    assert bundle.name == "net-int8"
+    assert bundle.tflite.read_bytes() == bundles["int8"].tflite.read_bytes()
+    assert bundle.contract.labels[999] == "thing 999"
+    assert not made.untrained
+    assert bundle.manifest["model"]["file"] == "net-float32.tflite"
+    assert bundle.manifest["float_twin"] == {"sha256": bundles["float32"].sha256}
+
+
+def test_another_input_range_reaches_the_input_quantization(bare, pictures, tmp_path):
+    made = quantize(bare, input_range=(0, 1), fit=Fit(kind="stretch"), calibration=pictures, output=tmp_path / "o")
+    contract = made.bundles[0].contract
+    assert (contract.input.low, contract.input.high) == (0, 1)
+    assert contract.input.quantization == Quantization(scale=1 / 255, zero_point=0)
+    assert contract.labels[:2] == ("class 0", "class 1")
+
+
+@pytest.mark.parametrize("missing", ["--fit", "--input-range", "--calibration"])
+def test_what_a_bare_file_does_not_say_must_be_said(missing, bare, pictures, tmp_path):
+    said = {"--fit": {"fit": Fit(kind="stretch")}, "--input-range": {"input_range": (-1, 1)}}
+    said["--calibration"] = {"calibration": pictures}
+    arguments = {key: value for option in said if option != missing for key, value in said[option].items()}
+    with pytest.raises(BadOptionError, match=missing) as failure:
+        quantize(bare, output=tmp_path / "o", **arguments)
+    assert failure.value.exit_code == 2
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_number_of_labels_must_be_that_of_the_outputs(bare, tmp_path):
+    labels = tmp_path / "two.txt"
+    labels.write_text("cat\ndog\n")
+    with pytest.raises(LabelCountError, match=r"\b2\b.*\b1000\b"):
+        quantize(bare, labels=labels, input_range=(-1, 1), fit=Fit(kind="stretch"), output=tmp_path / "o")
+
+
+@pytest.mark.parametrize("recipe", OTHERS)
+def test_a_file_that_is_quantized_already_is_refused(recipe, bundles, tmp_path):
+    with pytest.raises(UnreadableFileError, match="it is quantized already") as failure:
+        quantize(bundles[recipe].directory, output=tmp_path / "o")
+    assert failure.value.hint == "start from the float32 file"
+    assert failure.value.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        ("--fit", {"fit": Fit(kind="stretch")}),
+        ("--labels", {"labels": "labels.txt"}),
+        ("--input-range", {"input_range": (0, 255)}),
+        ("--output-meaning", {"output_meaning": "logits"}),
+    ],
+)
+def test_what_a_bundle_says_itself_is_not_silently_ignored(option, given, bundles, tmp_path):
+    with pytest.raises(BadOptionError, match=f"{option}: the bundle .* says this itself"):
+        quantize(bundles["float32"].directory, output=tmp_path / "o", **given)
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"no model at all", "not a .tflite"),
+        (b"\x1c\0\0\0TFL3" + bytes(40), "damaged|subgraphs"),
+        (b"", "not a .tflite"),
+    ],
+)
+def test_a_file_that_is_no_tflite_is_named(content, problem, tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=f"net.tflite: .*({problem})"):
+        quantize(path, output=tmp_path / "o")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"gone\.tflite: there is no such file"):
+        quantize(tmp_path / "gone.tflite", output=tmp_path / "o")
+
+
+def test_a_folder_that_is_no_bundle_is_named(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"no model\.json"):
+        quantize(tmp_path, output=tmp_path / "o")
+
+
+def test_a_bundle_whose_bytes_changed_is_refused(bundles, tmp_path):
+    copy = shutil.copytree(bundles["float32"].directory, tmp_path / bundles["float32"].name)
+    file = next(copy.glob("*.tflite"))
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(BundleChangedError):
+        quantize(copy, output=tmp_path / "o")
+
+
+class RunsAnother:
+    """A reporter that lets a second job write the same bundles while the first is at work."""
+
+    def __init__(self, job) -> None:
+        self._job = job
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator:
+        if name.startswith("quantize and audit") and self._job is not None:
+            job, self._job = self._job, None
+            job()
+        yield lambda done, total: None
+
+
+def test_of_two_jobs_that_write_one_bundle_the_first_wins_whole(bundles, tmp_path, pictures):
+    source = bundles["float32"].directory
+
+    def first() -> None:
+        quantize(source, quant=["float16", "int8"], calibration="builtin", output=tmp_path)
+
+    with pytest.raises(OutputExistsError) as failure:
+        quantize(source, quant=["float16", "int8"], calibration=pictures, output=tmp_path, progress=RunsAnother(first))
+    assert failure.value.exit_code == 2
+    assert len(list(tmp_path.iterdir())) == 2  # and no hidden remains of the loser
+    for path in tmp_path.iterdir():
+        assert load_bundle(path).sha256 == bundles[load_bundle(path).recipe].sha256
+
+
+def test_a_bundle_that_cannot_be_written_keeps_its_siblings_from_appearing(bundles, tmp_path):
+    """float16 could be written, dynamic not: the user gets both or none."""
+
+    def occupy() -> None:
+        (tmp_path / bundles["dynamic"].name).mkdir()
+
+    with pytest.raises(OutputExistsError):
+        quantize(
+            bundles["float32"].directory, quant=["float16", "dynamic"], output=tmp_path, progress=RunsAnother(occupy)
+        )
+    assert [path.name for path in tmp_path.iterdir()] == [bundles["dynamic"].name]
+
+
+IMPORT_CHECK = """
+import json, sys
+from mobile_deploy.cli import main
+codes = [main(arguments) for arguments in json.loads(sys.argv[1])]
+heavy = {"tensorflow", "keras", "tf_keras"} & set(sys.modules)
+print(json.dumps([codes, sorted(heavy)]), file=sys.stderr)
+"""
+
+
+def test_quantize_predict_variants_and_help_do_not_import_tensorflow(bundles, tmp_path):
+    (picture,) = write_pictures(tmp_path, 1)
+    output = tmp_path / "o"
+    commands = [
+        ["--help"],
+        ["quantize", "--help"],
+        ["export", "--help"],
+        ["variants"],
+        ["quantize", str(bundles["float32"].directory), "--quant", "float32,int8", "-o", str(output)],
+        ["predict", str(output / bundles["int8"].name), str(picture)],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_CHECK, json.dumps(commands)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stderr.splitlines()[-1]) == [[0] * len(commands), []]
+    assert load_bundle(output / bundles["int8"].name).sha256 == bundles["int8"].sha256
