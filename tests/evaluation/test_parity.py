@@ -76,3 +76,15 @@ def test_logits_are_what_comes_before_the_ending(endings):
     pictures = RNG.integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
     expected = encode_pictures(pictures, given).mean(axis=(1, 2))
     assert read_logits(pixel_sums(*endings), pictures, given) == pytest.approx(expected, abs=1e-6)
+
+
+def test_integers_without_an_ending_are_read_by_scale_and_zero_point():
+    file = TfliteFile()
+    quantization = {"dtype": "int8", "scales": (0.5,), "zero_points": (7,)}
+    image = file.tensor((1, 4, 4, 3), name="image", **quantization)
+    row = file.tensor((1, 48), name="row", **quantization)
+    file.op("RESHAPE", [image, file.constant(np.array([1, 48], np.int32))], row)
+    given = InputContract(side=4, dtype="int8", low=-1.0, high=1.0, fit=Fit(kind="stretch"))
+    pictures = RNG.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    expected = (pictures.reshape(2, -1).astype(float) - 128 - 7) * 0.5
+    assert np.array_equal(read_logits(file.ends([image], [row]).to_bytes(), pictures, given), expected)
