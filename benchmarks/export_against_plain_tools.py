@@ -2,9 +2,9 @@
 
     python benchmarks/export_against_plain_tools.py [--weights FILE] [--pictures DIR] [--runs 5]
 
-Three commands take turns as whole processes: the plain script, our export of int8, our export of all five recipes in one
-call. Quoted are medians and the ratios of neighbouring runs, since a machine's speed drifts. Without --weights the weights
-are random, which changes no time; without --pictures the pictures that ship are used.
+Three commands take turns as whole processes: the plain script, our export of int8, our export of all five recipes in
+one call. Quoted are medians and the ratios of neighbouring runs, since a machine's speed drifts. Without --weights the
+weights are random, which changes no time; without --pictures the pictures that ship are used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ RECIPES = "float32,float16,dynamic,int8,int16x8"
 def commands(weights, pictures, folder):
     """Gives the three commands by name; each writes into a folder that is new to it."""
     export = [sys.executable, "-m", "mobile_deploy", "export", "--variant", "v2", "--weights", weights]
-    export += ["--calibration", str(pictures), "--calibration-samples", str(COUNT), "--output", str(folder), "--overwrite"]
+    export += [
+        "--calibration",
+        str(pictures),
+        "--calibration-samples",
+        str(COUNT),
+        "--output",
+        str(folder),
+        "--overwrite",
+    ]
     plain = [sys.executable, str(HERE / "plain_keras_tflite.py"), weights, str(pictures), str(COUNT)]
     return {
         "plain": [*plain, str(folder / "plain.tflite")],

@@ -32,7 +32,9 @@ def main():
     """Builds, converts with calibration, writes."""
     weights, pictures, count, output = sys.argv[1:]
     model = keras.applications.MobileNetV2(weights=None if weights == "none" else weights)
-    chosen = sorted(path for path in Path(pictures).rglob("*") if path.suffix in (".jpg", ".png", ".webp"))[: int(count)]
+    chosen = sorted(path for path in Path(pictures).rglob("*") if path.suffix in (".jpg", ".png", ".webp"))[
+        : int(count)
+    ]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([load(path)] for path in chosen)

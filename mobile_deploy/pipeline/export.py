@@ -12,7 +12,7 @@ from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, background_thread, decode_ahead
 from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import Job, make_job
-from mobile_deploy.pipeline.making import check_outputs
+from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import (
@@ -22,7 +22,7 @@ from mobile_deploy.pipeline.sources import (
     float_from_variant,
     name_classes,
 )
-from mobile_deploy.tflite.audit import TrialProcess
+from mobile_deploy.tflite.trial import TrialProcess
 from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
 
 

@@ -9,18 +9,12 @@ from pathlib import Path
 from mobile_deploy.data.calibration import CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures, load_dataset
 from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
-from mobile_deploy.pipeline.making import (
-    FloatModel,
-    MakeOptions,
-    calibrate,
-    check_granularity,
-    make_bundles,
-    needs_calibration,
-)
+from mobile_deploy.pipeline.making import FloatModel, calibrate, make_bundles
+from mobile_deploy.pipeline.options import MakeOptions, check_granularity, needs_calibration
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.results import AuditFailedError, ExportResult
 from mobile_deploy.recipes import resolve_recipes
-from mobile_deploy.tflite.audit import TrialProcess
+from mobile_deploy.tflite.trial import TrialProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

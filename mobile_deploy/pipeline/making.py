@@ -8,7 +8,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,17 @@ from mobile_deploy.contract import InputContract, ModelContract, OutputMeaning
 from mobile_deploy.data.calibration import CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures
 from mobile_deploy.data.manifest import CalibrationManifest
-from mobile_deploy.errors import OutputExistsError, UnknownNameError
 from mobile_deploy.evaluation.accuracy import Accuracy, Candidate, score
-from mobile_deploy.files import check_writable, refusals_named, sha256_of_bytes
+from mobile_deploy.files import refusals_named, sha256_of_bytes
+from mobile_deploy.pipeline.options import MakeOptions, bundle_name
 from mobile_deploy.pipeline.progress import ProgressReporter
-from mobile_deploy.recipes import GRANULARITIES, Granularity, Recipe, RecipeRequest, resolve_recipes
-from mobile_deploy.tflite.audit import AuditReport, TrialProcess, audit_file
+from mobile_deploy.recipes import RecipeRequest, resolve_recipes
+from mobile_deploy.tflite.audit import AuditReport, audit_graph
 from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import contract_for
 from mobile_deploy.tflite.quantize import quantize
+from mobile_deploy.tflite.trial import TrialProcess
 
 _FLOAT = "float32"
 _TOOLS = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy", "pillow")
@@ -58,27 +60,6 @@ class FloatModel:
     facts: Mapping[str, Any] = field(repr=False)
     untrained: bool = False
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeOptions:
-    """What shall be made and where.
-
-    Attributes:
-        requests: The recipes.
-        granularity: What one weight scale covers.
-        output: Folder to write the bundles into.
-        overwrite: Whether bundles may be replaced.
-        allow_float_ops: Whether float leftovers in an integer recipe are accepted.
-        float_source: What to call the float file in errors.
-    """
-
-    requests: tuple[RecipeRequest, ...]
-    granularity: Granularity
-    output: Path
-    overwrite: bool
-    allow_float_ops: bool
-    float_source: object = "the float .tflite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,44 +104,17 @@ class MakeResult:
     float_accuracy: Accuracy | None
 
 
-def check_granularity(name: str) -> Granularity:
-    """Finds a granularity by its name.
-
-    Raises:
-        UnknownNameError: There is none of that name.
-    """
-    if name not in GRANULARITIES:
-        raise UnknownNameError(kind="granularity", name=name, known=GRANULARITIES)
-    return name
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # `quantize` does without TensorFlow
+        return "not installed"
 
 
-def bundle_name(model_name: str, request: RecipeRequest, *, untrained: bool) -> str:
-    """Names a bundle, such as "mobilenet_v2_1.0_224-untrained-int8"."""
-    return f"{model_name}{'-untrained' if untrained else ''}-{request.recipe.name}"
-
-
-def check_outputs(options: MakeOptions, model_name: str, *, untrained: bool) -> None:
-    """Finds out before the slow steps whether the bundles can be written.
-
-    Raises:
-        OutputExistsError: A bundle is there and may not be replaced.
-        OutputNotWritableError: The folder cannot be written.
-    """
-    check_writable(options.output)
-    for request in options.requests:
-        target = options.output / bundle_name(model_name, request, untrained=untrained)
-        if target.exists() and not options.overwrite:
-            raise OutputExistsError(path=target)
-
-
+@cache
 def tool_versions() -> dict[str, str]:
     """Gives the versions of the packages that decide what a file looks like."""
-    return {"mobile-deploy": __version__, **{name: version(name) for name in _TOOLS}}
-
-
-def needs_calibration(requests: Sequence[RecipeRequest]) -> bool:
-    """Says whether any recipe needs activation ranges."""
-    return any(request.recipe.needs_calibration for request in requests)
+    return {"mobile-deploy": __version__, **{name: _installed(name) for name in _TOOLS}}
 
 
 def calibrate(
@@ -251,6 +205,7 @@ def _draft(
     calibration: Calibration | None,
     trial: TrialProcess,
 ) -> _Draft:
+    """Makes a file, writes it to a scratch folder, reads it back, runs it and holds it to account."""
     made = quantize(
         model.data,
         request,
@@ -259,24 +214,18 @@ def _draft(
         ranges=None if calibration is None else calibration.ranges,
         source=options.float_source,
     )
-    contract = contract_for(read_graph(made.data), request, model.input, meaning=model.meaning, labels=model.labels)
     repairs = {"corrected_biases": made.corrected_biases, "floored_channels": made.floored_channels}
-    report = _audit(made.data, request.recipe, contract, trial, allow_float_ops=options.allow_float_ops)
-    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs, audit=report)
-
-
-def _audit(
-    data: bytes, recipe: Recipe, contract: ModelContract, trial: TrialProcess, *, allow_float_ops: bool
-) -> AuditReport:
-    """Writes a file to a scratch folder, reads the written bytes back, holds them to account and runs them."""
     with (
         refusals_named(Path(tempfile.gettempdir())),
         tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch,
     ):
         path = Path(scratch) / "trial.tflite"
-        path.write_bytes(data)
-        report = audit_file(path.read_bytes(), recipe, contract, allow_float_ops=allow_float_ops)
-        return report.with_trial(trial.run(path))
+        path.write_bytes(made.data)
+        written = read_graph(path.read_bytes())
+        told = trial.run(path)
+    contract = contract_for(written, request, model.input, meaning=model.meaning, labels=model.labels)
+    report = audit_graph(written, request.recipe, contract, allow_float_ops=options.allow_float_ops)
+    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs, audit=report.with_trial(told))
 
 
 def _score(

@@ -9,11 +9,11 @@ from mobile_deploy.contract import Fit
 from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource
 from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import make_job
-from mobile_deploy.pipeline.making import check_outputs
+from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import find_sidecar, float_from_tflite, refuse_what_the_bundle_says
-from mobile_deploy.tflite.audit import TrialProcess
+from mobile_deploy.tflite.trial import TrialProcess
 
 
 def quantize(

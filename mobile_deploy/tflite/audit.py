@@ -1,33 +1,25 @@
 """Reads the written bytes back and says whether they are what was asked for.
 
-The file is parsed anew, held against its recipe and contract, and allocated and run once in a child process, so that an
-interpreter that crashes takes nothing else down.
+The file is parsed anew and held against its recipe and contract; `trial.py` also runs it.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from mobile_deploy.contract import ModelContract, Quantization
 from mobile_deploy.recipes import RECIPES, Recipe
-from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, read_graph
+from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord
 
 # The interface between float input/output and an integer network; never a leftover.
 _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
 _SATURATED_BIAS = 2**31 - 1
 _NEAR_ZERO_SCALE = 1e-8
-_RUN_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,22 +138,18 @@ def _same_quantization(found: Quantization | None, promised: Quantization | None
     return bool(np.isclose(found.scale, promised.scale, rtol=1e-6)) and found.zero_point == promised.zero_point
 
 
-def audit_file(data: bytes, recipe: Recipe, contract: ModelContract, *, allow_float_ops: bool) -> AuditReport:
-    """Holds the bytes of a file against its recipe and contract, without running them.
+def audit_graph(graph: Graph, recipe: Recipe, contract: ModelContract, *, allow_float_ops: bool) -> AuditReport:
+    """Holds what a file says of itself against its recipe and contract.
 
     Args:
-        data: The written bytes.
+        graph: The file, as read back.
         recipe: What was asked for.
         contract: What callers are promised.
         allow_float_ops: Whether float leftovers in an integer recipe are accepted.
 
     Returns:
         The findings; `problems` is empty when the file is what was asked for.
-
-    Raises:
-        UnreadableFileError: The bytes cannot be parsed.
     """
-    graph = read_graph(data)
     float_ops = float_ops_of(graph) if recipe.is_integer else {}
     saturated, near_zero = _saturated_biases(graph), _near_zero_scales(graph)
     custom = sorted({op.name for op in graph.ops if op.is_custom})
@@ -189,76 +177,3 @@ def audit_hint(recipe: Recipe) -> str:
     """Gives the next step after a failed audit: accept the leftovers, or a recipe without them."""
     others = ", ".join(name for name in RECIPES if name != recipe.name)
     return f"pass --allow-float-ops to write it all the same, or choose another --quant ({others})"
-
-
-@dataclass(slots=True)
-class TrialProcess:
-    """A child process that runs untrusted or fresh files; started early, it imports LiteRT while others work.
-
-    A context manager. A file that crashes or hangs the child is reported, and the next file gets a new child.
-
-    Attributes:
-        seconds: How long each file is repeated after its first run.
-        timeout_s: How long a file may take in all before the child is killed.
-    """
-
-    seconds: float = 0.3
-    timeout_s: float = _RUN_TIMEOUT_S
-    _child: subprocess.Popen[str] | None = field(default=None, repr=False)
-
-    def __enter__(self) -> Self:
-        self._start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop()
-
-    def _start(self) -> None:
-        self._child = subprocess.Popen(
-            # -P keeps the working folder, which may hold a json.py, out of the child's imports.
-            [sys.executable, "-P", "-m", "mobile_deploy.tflite.trial", str(self.seconds)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def _stop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
-            self._child = None
-
-    def run(self, path: Path) -> dict[str, Any]:
-        """Allocates and runs a file in the child.
-
-        Args:
-            path: A .tflite file.
-
-        Returns:
-            What `runner.time_file` gives, or {"error": reason}.
-        """
-        if self._child is None:
-            self._start()
-        child = self._child
-        if child is None or child.stdin is None or child.stdout is None:
-            raise RuntimeError("the child process has no pipes")
-        watchdog = threading.Timer(self.timeout_s, child.kill)
-        watchdog.start()
-        try:
-            child.stdin.write(json.dumps(str(path)) + "\n")
-            child.stdin.flush()
-            line = child.stdout.readline()
-        except OSError:
-            line = ""
-        finally:
-            watchdog.cancel()
-        if line.endswith("\n"):
-            answer: dict[str, Any] = json.loads(line)
-            return answer
-        status = child.wait()
-        self._stop()
-        return {"error": f"the interpreter crashed or took over {self.timeout_s:.0f} s (exit status {status})"}

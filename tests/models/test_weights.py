@@ -150,7 +150,8 @@ def test_imagenet_weights_are_downloaded_once_and_said_to_be_not_pinned(server, 
         "sha256": sha256,
         "url": server.url + V1_PATH,
         "pinned": False,
-        "note": "mobilenet_2_5_224_tf.h5 is not pinned: Keras publishes no hash, so its sha256 was recorded at first use.",
+        "note": "mobilenet_2_5_224_tf.h5 is not pinned: "
+        "Keras publishes no hash, so its sha256 was recorded at first use.",
     }
     record = json.loads((cache / "mobilenet_2_5_224_tf.h5.json").read_text())
     assert record == {"url": server.url + V1_PATH, "sha256": sha256, "size": size, "pinned": False}

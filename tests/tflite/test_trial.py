@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mobile_deploy.tflite.audit import TrialProcess
+from mobile_deploy.tflite.trial import TrialProcess
 
 
 @pytest.fixture(scope="module")
