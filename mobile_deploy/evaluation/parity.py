@@ -22,7 +22,7 @@ def read_logits(
     its float twin; the logits show the network.
 
     Args:
-        data: Bytes of a .tflite whose graph holds one SOFTMAX or LOGISTIC at its end; without one, of any.
+        data: Bytes of a .tflite; where it ends in neither softmax nor sigmoid, its output is the logits.
         pictures: (N, side, side, 3) uint8 RGB, fitted to the contract.
         contract: The file's input.
         source: What to name in errors: a path.
@@ -32,8 +32,8 @@ def read_logits(
     """
     model = load_model(data, source=source)
     graph = graph_of(model, source=source)
-    ending = [op.inputs[0] for op in graph.ops if op.name in _ENDINGS]
-    tensor = graph.tensors[ending[-1] if ending else graph.outputs[0]]
+    last = graph.deciding_op()
+    tensor = graph.tensors[last.inputs[0] if last is not None and last.name in _ENDINGS else graph.outputs[0]]
     model.subgraphs[0].outputs, model.signatureDefs = [tensor.index], []
     interpreter = open_interpreter(pack(model), threads=2, source=source)
     given, wanted = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]

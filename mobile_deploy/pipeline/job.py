@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_deploy.data.calibration import CalibrationSet
+from mobile_deploy.data.calibration import BUILTIN, CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures, load_dataset
 from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
 from mobile_deploy.pipeline.making import FloatModel, calibrate, make_bundles
@@ -43,6 +43,12 @@ class Job:
             return None
         return choose_pictures(self.calibration, samples=self.samples, seed=self.seed, has_default=has_default)
 
+    def _on_shipped_pictures(self) -> tuple[str, ...]:
+        """Repeats what was asked for where it can ruin accuracy."""
+        if isinstance(self.calibration, str) and self.calibration == BUILTIN:
+            return ("Calibrated on the pictures that ship, as asked for, and not on pictures of your task.",)
+        return ()
+
     def load_dataset(self, labels: Sequence[str], wnids: Sequence[str]) -> LabelledPictures | None:
         """Finds the labelled pictures, if there shall be any."""
         return None if self.data is None else load_dataset(self.data, labels=labels, wnids=wnids)
@@ -76,7 +82,7 @@ class Job:
         if pictures is not None:
             calibration = calibrate(model, pictures, source=self.options.float_source, progress=self.progress)
             skipped = tuple(f"Skipped {file.name}: {file.reason}." for file in pictures.manifest.skipped)
-            notes = (*notes, *skipped, *pictures.manifest.warnings)
+            notes = (*notes, *self._on_shipped_pictures(), *skipped, *pictures.manifest.warnings)
         made = make_bundles(
             model, self.options, calibration=calibration, pictures=dataset, trial=trial, progress=self.progress
         )

@@ -18,7 +18,7 @@ from mobile_deploy.evaluation.accuracy import class_scores
 from mobile_deploy.pipeline.hints import given_labels, parse_meaning
 from mobile_deploy.pipeline.sources import find_sidecar, refuse_what_the_bundle_says
 from mobile_deploy.report.tables import Column, ResultTable
-from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import infer_contract
 from mobile_deploy.tflite.runner import Runner
 
@@ -176,9 +176,7 @@ def _of_bundle(bundle: Bundle, fit: Fit | None) -> _Model:
     contract = bundle.contract
     if fit is not None:
         contract = replace(contract, input=replace(contract.input, fit=fit))
-    return _classifier(
-        _Model(name=bundle.name, data=bundle.tflite.read_bytes(), contract=contract, source=bundle.tflite)
-    )
+    return _classifier(_Model(name=bundle.name, data=read_file(bundle.tflite), contract=contract, source=bundle.tflite))
 
 
 def _of_file(
@@ -188,7 +186,7 @@ def _of_file(
     input_range: tuple[float, float] | None,
     output_meaning: str | None,
 ) -> _Model:
-    data = path.read_bytes()
+    data = read_file(path)
     contract = infer_contract(
         read_graph(data, source=path),
         value_range=input_range,

@@ -14,7 +14,7 @@ from mobile_deploy.pipeline.hints import UserHints, given_labels, understand
 from mobile_deploy.pipeline.making import FloatModel
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.tflite.affine import Affine, fold_leading_affine
-from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import describe_float_input
 from mobile_deploy.variants.imagenet import imagenet_classes
 from mobile_deploy.variants.registry import ModelSpec, get_variant
@@ -224,7 +224,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     """
     bundle = find_sidecar(path)
     file = bundle.tflite if bundle is not None else path
-    data = file.read_bytes()
+    data = read_file(file)
     graph = read_graph(data, source=file)
     if any(tensor.scales or tensor.dtype == "float16" for tensor in graph.tensors):
         raise UnreadableFileError(path=file, problem="it is quantized already", hint="start from the float32 file")

@@ -156,7 +156,7 @@ def audit_graph(graph: Graph, recipe: Recipe, contract: ModelContract, *, allow_
     problems = _end_problems(graph, contract)
     if float_ops and not allow_float_ops:
         named = ", ".join(f"{count} {name}" for name, count in float_ops.items())
-        problems.append(f"{named} left in float: no {recipe.name} kernel")
+        problems.append(f"{named} left in float: the quantizer has no {recipe.name} form of it")
     if custom:
         problems.append(f"custom operators {', '.join(custom)}: a plain runtime refuses them")
     if saturated:

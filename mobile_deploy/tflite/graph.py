@@ -6,12 +6,14 @@ import math
 import struct
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mobile_deploy.errors import UnreadableFileError
+from mobile_deploy.files import reason_in_words
 
 # Operators whose inputs are picture, kernel and bias, with the kernel axis that the output channels run along.
 # Source: TensorFlow Lite schema and the 8-bit quantization specification.
@@ -21,6 +23,9 @@ WEIGHTED_OPS: dict[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CON
 _PLAIN_DTYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64")
 
 ABSENT = -1  # stands for an optional input that is not there; Source: TensorFlow Lite schema
+# Operators that change the form of a tensor and not what it means.
+_FORM_ONLY = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
+
 _IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite; Source: TensorFlow Lite schema, file_identifier
 
 
@@ -99,6 +104,14 @@ class Graph:
     def consumers(self, index: int) -> tuple[OpRecord, ...]:
         """Gives the operators that read a tensor."""
         return tuple(op for op in self.ops if index in op.inputs)
+
+    def deciding_op(self) -> OpRecord | None:
+        """Gives the operator that makes the output, seen through those that change only its form; None for none."""
+        makers = {i: op for op in self.ops for i in op.outputs}
+        here = self.outputs[0]
+        while here in makers and makers[here].name in _FORM_ONLY:
+            here = makers[here].inputs[0]
+        return makers.get(here)
 
 
 @cache
@@ -237,6 +250,18 @@ def _check_constants(graph: Graph, source: object) -> None:
             if size_bytes != math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize:
                 problem = f"{tensor.name} is {tensor.dtype} {list(tensor.shape)} and holds {size_bytes} bytes"
                 raise UnreadableFileError(path=source, problem=problem)
+
+
+def read_file(path: Path) -> bytes:
+    """Reads the bytes of a .tflite.
+
+    Raises:
+        UnreadableFileError: The file is not there or may not be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(path=path, problem=reason_in_words(error)) from error
 
 
 def read_graph(data: bytes, *, source: object = "the .tflite") -> Graph:

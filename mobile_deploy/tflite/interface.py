@@ -17,8 +17,6 @@ from mobile_deploy.recipes import IO_TYPES, IoType, RecipeRequest
 from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, TensorRecord
 from mobile_deploy.tflite.quantize import input_quantization
 
-# Operators that change the form of the output and not what it means.
-_FORM_ONLY = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
 # Operators whose values are no probabilities.
 _RAW_OPS = (*WEIGHTED_OPS, "MEAN", "L2_NORMALIZATION")
 _MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "L2_NORMALIZATION": "embedding"}
@@ -62,15 +60,6 @@ def _output_size(graph: Graph) -> int:
     return math.prod(graph.tensors[graph.outputs[0]].shape[1:])
 
 
-def _last_telling_op(graph: Graph) -> str:
-    """Names the operator that gives the output its meaning."""
-    makers = {i: op for op in graph.ops for i in op.outputs}
-    here = graph.outputs[0]
-    while here in makers and makers[here].name in _FORM_ONLY:
-        here = makers[here].inputs[0]
-    return makers[here].name if here in makers else ""
-
-
 def output_meaning(
     graph: Graph, *, asked: OutputMeaning | None, labels: tuple[str, ...], source: object
 ) -> OutputMeaning:
@@ -92,7 +81,8 @@ def output_meaning(
     if len(graph.outputs) != 1:
         raise UnreadableFileError(path=source, problem=f"it has {len(graph.outputs)} outputs; needed is one")
     shape = graph.tensors[graph.outputs[0]].shape
-    last = _last_telling_op(graph)
+    decides = graph.deciding_op()
+    last = "" if decides is None else decides.name
     told = _MEANINGS.get(last)
     if asked is not None:
         _refuse_contradiction(asked, told, last=last)

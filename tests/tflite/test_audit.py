@@ -36,7 +36,7 @@ def test_v3_with_hard_swish_is_clean_but_for_int16x8(small_network, quant):
 
 def test_v3_as_int16x8_fails_by_the_name_of_the_operator(small_network):
     report = audit(small_network("v3-small"), "int16x8")
-    assert report.problems == ("19 HARD_SWISH left in float: no int16x8 kernel",)
+    assert report.problems == ("19 HARD_SWISH left in float: the quantizer has no int16x8 form of it",)
     assert report.verdict == "failed"
 
 
@@ -64,7 +64,8 @@ def test_a_float_file_is_not_int8(v2_network):
     report = audit(v2_network, "int8", data=v2_network.data, contract=v2_network.contract(v2_network.data, "float32"))
     left, kept = report.problems
     assert left == (
-        "10 ADD, 35 CONV_2D, 17 DEPTHWISE_CONV_2D, 1 FULLY_CONNECTED, 1 MEAN, 1 SOFTMAX left in float: no int8 kernel"
+        "10 ADD, 35 CONV_2D, 17 DEPTHWISE_CONV_2D, 1 FULLY_CONNECTED, 1 MEAN, 1 SOFTMAX left in float: "
+        "the quantizer has no int8 form of it"
     )
     assert kept.startswith("53 kernels are not int8, the first ")
 
