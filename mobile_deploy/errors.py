@@ -1,11 +1,39 @@
 """Every error the toolkit raises on purpose, one leaf class per remedy.
 
     MobileDeployError
-    ├── BelowBarError            exit 1  a result below the bar that was asked for
-    ├── UsageError               exit 2  the request itself is wrong
-    ├── EnvironmentMissingError  exit 3  phone, network, disk or a tool is missing
-    ├── ToolFailedError          exit 4  a device or a tool failed
-    └── InputDataError           exit 5  the user's files cannot be used
+    ├── BelowBarError               exit 1  a result below the bar that was asked for
+    │   └── AuditFailedError                in pipeline/results.py
+    ├── UsageError                  exit 2  the request itself is wrong
+    │   ├── UnknownNameError
+    │   ├── BadOptionError
+    │   ├── OutputExistsError
+    │   └── UntrustedModelError
+    ├── EnvironmentMissingError     exit 3  phone, network, disk or a tool is missing
+    │   ├── MachineNotReadyError
+    │   ├── OutputNotWritableError
+    │   ├── CacheNotWritableError
+    │   ├── NoConnectionError
+    │   ├── DownloadRefusedError
+    │   ├── DownloadInterruptedError
+    │   ├── HashMismatchError
+    │   ├── UnpublishedWeightsError
+    │   ├── WeightsChangedError
+    │   └── KerasBackendError
+    ├── ToolFailedError             exit 4  a device or a tool failed
+    │   ├── ConversionError                 in tflite/convert.py
+    │   ├── QuantizerError                  in tflite/quantize.py
+    │   └── InterpreterError                in tflite/runner.py
+    └── InputDataError              exit 5  the user's files cannot be used
+        ├── UnreadableFileError
+        ├── BadPictureError
+        ├── BadDatasetError
+        ├── CalibrationTooSmallError
+        ├── LabelCountError
+        ├── WeightsMismatchError
+        ├── UnsafeLayerError
+        │   └── LambdaLayerError
+        ├── CustomLayerError
+        └── BundleChangedError              in bundle.py
 
 A message says what failed with the value, then what is allowed; `hint` is the next command or step.
 Leaf classes keep the values they were made from as attributes and make the message themselves.

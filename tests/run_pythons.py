@@ -29,9 +29,9 @@ def runs(python: Path | str, version: str) -> bool:
 
 
 def find_python(version: str) -> str | None:
-    """Finds a Python on the PATH or among those that pyenv installed."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"))]
+    """Finds a Python on the PATH, or beside the one that runs this, where version managers keep them."""
+    beside = Path(sys.base_prefix).parent.glob(f"*{version}*/bin/python3")
+    candidates = [shutil.which(f"python{version}"), *sorted(beside)]
     return next((str(python) for python in candidates if python and runs(python, version)), None)
 
 

@@ -31,7 +31,7 @@ MAX_CONFIG_BYTES = 64 * 2**20
 MAX_WEIGHTS_BYTES = 4 * 2**30
 
 # What zipfile and h5py raise on damaged content, apart from what the system refuses.
-_DAMAGE = (EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ def _damage_named(path: Path) -> Iterator[None]:
     """Turns what a damaged file makes the readers raise into one error in words."""
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _damaged(path) from error
     except OSError as error:
         # h5py reports damage as an OSError without a number.

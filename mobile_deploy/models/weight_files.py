@@ -16,7 +16,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ import numpy as np
 from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.files import reason_in_words
 from mobile_deploy.models.config_scan import refuse_unsafe_layers
-from mobile_deploy.models.model_files import MAX_WEIGHTS_BYTES, read_model_file
+from mobile_deploy.models.model_files import DAMAGE, MAX_WEIGHTS_BYTES, read_model_file
 
 _HINT = "--weights takes auto, imagenet, none, or the path of a .h5, .weights.h5 or .keras file"
 
@@ -130,7 +129,7 @@ def _opened(path: Path) -> Iterator[Any]:
                 problem=f"it holds no Keras weights; it begins with {magic!r}" if magic else "it is empty",
                 hint=_HINT,
             )
-    except (EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise _damaged(path) from error
     except OSError as error:
         # h5py reports damage as an OSError without a number.

@@ -1,0 +1,37 @@
+"""The exception tree: its drawing is complete, and every leaf says what to do."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+import mobile_deploy.errors as errors
+from mobile_deploy.errors import MobileDeployError, UnknownNameError
+
+
+def descendants(kind: type[MobileDeployError]) -> set[type[MobileDeployError]]:
+    children = set(kind.__subclasses__())
+    return children.union(*map(descendants, children))
+
+
+def drawn() -> dict[str, str]:
+    """The classes of the drawing with their parents."""
+    parents, path = {}, ["MobileDeployError"]
+    for indent, name in re.findall(r"^    ([│ ├└─]+)(\w+Error)", errors.__doc__, flags=re.MULTILINE):
+        depth = len(indent) // 4
+        parents[name] = path[depth - 1]
+        path[depth:] = [name]
+    return parents
+
+
+def test_the_drawing_shows_every_class_under_its_parent():
+    for module in ("bundle", "pipeline.results", "tflite.convert", "tflite.quantize", "tflite.runner"):
+        import_module(f"mobile_deploy.{module}")
+    ours = [kind for kind in descendants(MobileDeployError) if kind.__module__.startswith("mobile_deploy.")]
+    assert drawn() == {kind.__name__: kind.__base__.__name__ for kind in ours}
+
+
+def test_a_near_name_is_shown_before_all_known_ones():
+    error = UnknownNameError(kind="variant", name="v3small", known=("v1", "v2", "v3-small"))
+    assert error.near[0] == "v3-small"
+    assert str(error) == "unknown variant 'v3small'; did you mean v3-small? Known: v1, v2, v3-small"
