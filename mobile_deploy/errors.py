@@ -110,7 +110,7 @@ class UnknownNameError(UsageError):
         self.kind = kind
         self.name = name
         self.near = tuple(get_close_matches(name, known, n=3, cutoff=0.4))
-        meant = f"; did you mean {_one_of(self.near)}?" if self.near else ""
+        meant = f"; did you mean {_one_of(self.near)}?" if self.near else "."
         super().__init__(f"unknown {kind} {name!r}{meant} Known: {_one_of(known)}", hint=hint)
 
 
@@ -165,17 +165,17 @@ class UnreadableFileError(InputDataError):
 
 
 class BadPictureError(InputDataError):
-    """A file that is no picture, is cut short, or is too large to decode safely.
+    """A file that is missing, is no picture, is cut short, or is too large to decode safely.
 
     Attributes:
         path: The file.
         problem: What is wrong with it, without its path.
     """
 
-    def __init__(self, *, path: object, problem: str) -> None:
+    def __init__(self, *, path: object, problem: str, hint: str = "save it again as JPEG or PNG, or remove it") -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"cannot use the picture {path}: {problem}", hint="save it again as JPEG or PNG, or remove it")
+        super().__init__(f"cannot use the picture {path}: {problem}", hint=hint)
 
 
 class CalibrationTooSmallError(InputDataError):
@@ -388,7 +388,9 @@ class UnpublishedWeightsError(EnvironmentMissingError):
         self.variant = variant
         self.width_multiplier = width_multiplier
         self.published = tuple(published)
-        there_are = f"published alphas: {_one_of(map(str, self.published))}" if self.published else "none are of it"
+        there_are = (
+            f"published alphas: {_one_of(map(str, self.published))}" if self.published else "there are none for it"
+        )
         super().__init__(
             f"no ImageNet weights are published for {variant} with alpha {width_multiplier}; {there_are}",
             hint="pass --weights none for an untrained network, or --weights FILE for your own",

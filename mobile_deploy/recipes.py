@@ -34,6 +34,7 @@ class Recipe:
         activation_bits: Bits of a computed activation; 32 means float32.
         needs_calibration: Whether activation ranges must be measured on pictures.
         io_types: Input and output types it can have, the default first.
+        granularities: What a weight scale of it can cover, the default first.
         minimum_runtime: Oldest TFLite release that computes it right.
         gives: One clause for tables and help.
     """
@@ -43,6 +44,7 @@ class Recipe:
     activation_bits: int
     needs_calibration: bool
     io_types: tuple[IoType, ...]
+    granularities: tuple[Granularity, ...] = GRANULARITIES
     minimum_runtime: str
     gives: str
 
@@ -80,6 +82,9 @@ _RECIPES = (
         activation_bits=32,
         needs_calibration=False,
         io_types=("float32",),
+        # TFLite's depthwise kernel for float activations reads as many weight scales as there are channels, unchecked:
+        # behind a single one it reads whatever lies in memory (measured with LiteRT 2.3: -450 dB).
+        granularities=("per-channel",),
         minimum_runtime="2.16",
         gives="a quarter of the size, float activations; slow on CPUs",
     ),

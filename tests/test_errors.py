@@ -35,3 +35,5 @@ def test_a_near_name_is_shown_before_all_known_ones():
     error = UnknownNameError(kind="variant", name="v3small", known=("v1", "v2", "v3-small"))
     assert error.near[0] == "v3-small"
     assert str(error) == "unknown variant 'v3small'; did you mean v3-small? Known: v1, v2, v3-small"
+    strange = UnknownNameError(kind="variant", name="zzz", known=("v1", "v2"))
+    assert str(strange) == "unknown variant 'zzz'. Known: v1, v2"

@@ -6,7 +6,6 @@ here: the function that reads the table checks them and names the near ones.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -97,6 +96,10 @@ DataOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
 
+# Pixels of every depth lie far within; float32 cannot hold the largest numbers.
+_LARGEST_BOUND = 1_000_000
+
+
 def split_list(text: str) -> tuple[str, ...]:
     """Reads a comma-separated list; blanks around names and empty names do not count.
 
@@ -127,7 +130,11 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:
         raise BadOptionError(option="--input-range", problem=f"{text!r} is not two numbers such as -1,1") from error
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not all(abs(bound) <= _LARGEST_BOUND for bound in (low, high)):  # neither is NaN
+        raise BadOptionError(
+            option="--input-range", problem=f"{text!r}: both numbers must be from -{_LARGEST_BOUND} to {_LARGEST_BOUND}"
+        )
+    if low >= high:
         raise BadOptionError(option="--input-range", problem=f"{text!r}: the first number must be the smaller one")
     return low, high
 

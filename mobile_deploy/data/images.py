@@ -15,6 +15,7 @@ A file becomes the network's square in four steps, each in integers so that a po
 from __future__ import annotations
 
 import math
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -26,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mobile_deploy.contract import Fit
 from mobile_deploy.errors import BadPictureError, UnreadableFileError
+from mobile_deploy.files import is_folder
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 
@@ -83,6 +85,7 @@ def decode_picture(path: Path) -> Picture:
         BadPictureError: The file is missing, no picture, damaged, or has more than `MAX_PIXELS` pixels.
     """
     try:
+        _refuse_non_file(path)
         with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
             _refuse_bomb(path, image.size)
             image.load()
@@ -92,7 +95,7 @@ def decode_picture(path: Path) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadPictureError(path=path, problem=f"more than {MAX_PIXELS:,} pixels") from error
     except _DECODING_ERRORS as error:
-        raise BadPictureError(path=path, problem=_describe(error)) from error
+        raise _undecodable(path, error) from error
 
 
 def fit_picture(picture: Picture, *, side: int, fit: Fit) -> Picture:
@@ -160,7 +163,7 @@ def find_files(folder: Path) -> tuple[Path, ...]:
     Raises:
         UnreadableFileError: The folder is missing or a file.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         problem = "it is a file, not a folder" if folder.exists() else "there is no such folder"
         raise UnreadableFileError(path=folder, problem=problem)
     found = (path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
@@ -180,10 +183,17 @@ def _is_hidden(relative: Path) -> bool:
     return any(part.startswith(".") for part in relative.parts)
 
 
-def _describe(error: Exception) -> str:
+def _refuse_non_file(path: Path) -> None:
+    # Opening a pipe would wait for ever for someone who writes to it.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise BadPictureError(path=path, problem="it is not a file", hint="")
+
+
+def _undecodable(path: Path, error: Exception) -> BadPictureError:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return f"damaged ({error})"
+        # Nothing is known against the picture itself.
+        return BadPictureError(path=path, problem=error.strerror.lower(), hint="")
+    return BadPictureError(path=path, problem=f"damaged ({error})")
 
 
 def _refuse_bomb(path: Path, size: tuple[int, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mobile_deploy.contract import InputContract, ModelContract
+from mobile_deploy.contract import InputContract, ModelContract, OutputMeaning
 from mobile_deploy.data.datasets import LabelledPictures
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadOptionError
@@ -62,6 +62,26 @@ class Candidate:
     contract: ModelContract
 
 
+def check_scorable(meaning: OutputMeaning, labels: Sequence[str]) -> None:
+    """Finds out whether a model's answers can be right or wrong.
+
+    Args:
+        meaning: What its output means.
+        labels: Its class names.
+
+    Raises:
+        BadOptionError: It gives no class scores, or has one class only.
+    """
+    if meaning == "embedding":
+        raise BadOptionError(option="--data", problem="accuracy needs class scores, and the model gives an embedding")
+    if len(labels) < 2:
+        raise BadOptionError(
+            option="--data",
+            problem="accuracy needs two classes at least, and the model names one",
+            hint="for a single sigmoid, pass --labels with two names: of 0 and of 1",
+        )
+
+
 def class_scores(answers: npt.NDArray[np.float32], contract: ModelContract) -> npt.NDArray[np.float32]:
     """Gives one score per label: a single sigmoid with two labels answers for both.
 
@@ -107,16 +127,7 @@ def score(
         BadOptionError: A file gives no class scores, or has one class only.
     """
     for contract in (candidate.contract for candidate in candidates.values()):
-        if contract.output.meaning == "embedding":
-            raise BadOptionError(
-                option="--data", problem="accuracy needs class scores, and the model gives an embedding"
-            )
-        if len(contract.labels) < 2:
-            raise BadOptionError(
-                option="--data",
-                problem="accuracy needs two classes at least, and the model names one",
-                hint="for a single sigmoid, pass --labels with two names: of 0 and of 1",
-            )
+        check_scorable(contract.output.meaning, contract.labels)
     given = next(iter(candidates.values())).contract.input
     ranks: dict[str, list[int]] = {name: [] for name in candidates}
     with ExitStack() as stack:

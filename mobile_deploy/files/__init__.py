@@ -6,11 +6,19 @@ one step. An interruption at any moment leaves the old content, the new content 
 
 from mobile_deploy.files.directories import write_directories, write_directory
 from mobile_deploy.files.hashes import sha256_of_bytes, sha256_of_file
-from mobile_deploy.files.paths import cache_directory, check_writable, reason_in_words, refusals_named, write_file
+from mobile_deploy.files.paths import (
+    cache_directory,
+    check_writable,
+    is_folder,
+    reason_in_words,
+    refusals_named,
+    write_file,
+)
 
 __all__ = [
     "cache_directory",
     "check_writable",
+    "is_folder",
     "reason_in_words",
     "refusals_named",
     "sha256_of_bytes",

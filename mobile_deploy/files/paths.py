@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mobile_deploy.errors import OutputNotWritableError
+from mobile_deploy.errors import OutputNotWritableError, UnreadableFileError
 
 CACHE_VARIABLE = "MOBILE_DEPLOY_CACHE"
 
@@ -24,8 +24,9 @@ _REASONS = {
     errno.ENOENT: "no such file or folder",
     errno.ENOTDIR: "a file is in the way",
     errno.EEXIST: "a file is in the way",
-    errno.EISDIR: "a folder is in the way",
+    errno.EISDIR: "it is a folder, not a file",
     errno.ENOTEMPTY: "a folder is in the way",
+    errno.ELOOP: "a link leads back to itself",
     errno.ENAMETOOLONG: "the name is too long",
 }
 
@@ -37,6 +38,18 @@ def reason_in_words(error: OSError) -> str:
     'the disk is full'
     """
     return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+
+
+def is_folder(path: Path) -> bool:
+    """Says whether a path that the user gave leads to a folder.
+
+    Raises:
+        UnreadableFileError: The system does not tell: a folder on the way may not be entered, or the name is too long.
+    """
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise UnreadableFileError(path=path, problem=reason_in_words(error)) from error
 
 
 def cache_directory() -> Path:

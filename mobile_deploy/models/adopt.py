@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from mobile_deploy.errors import UnreadableFileError, UntrustedModelError
-from mobile_deploy.files import sha256_of_bytes, sha256_of_file
+from mobile_deploy.files import is_folder, sha256_of_bytes, sha256_of_file
 from mobile_deploy.models.config_scan import refuse_unknown_layers, refuse_unsafe_layers
 from mobile_deploy.models.flavours import flavour_of, import_keras
 from mobile_deploy.models.inference_config import for_inference, output_activation, with_operation_modules
@@ -83,9 +83,14 @@ def adopt_model(source: Path | object, *, side: int | None = None, trust: bool =
     """
     if not isinstance(source, Path):
         return _adopt_live_model(source, side=side)
-    if source.is_dir():
+    if is_folder(source):
         return _adopt_saved_model(source, side=side, trust=trust)
     return _adopt_file(source, side=side)
+
+
+def name_of_file(path: Path) -> str:
+    """Gives the name that a model adopted from a file or folder has, such as "my-model" for "my model.keras"."""
+    return _plain_name(path.name if is_folder(path) else path.stem)
 
 
 def _adopt_file(path: Path, *, side: int | None) -> AdoptedModel:
@@ -98,7 +103,7 @@ def _adopt_file(path: Path, *, side: int | None) -> AdoptedModel:
         call=_call(model),
         side=_checked_side(model, side=side, source=path),
         flavour=file.flavour,
-        name=_file_name(path.stem),
+        name=name_of_file(path),
         output_activation=output_activation(file.config),
         sha256=sha256_of_file(path),
     )
@@ -126,7 +131,7 @@ def _adopt_live_model(model: Any, *, side: int | None) -> AdoptedModel:  # noqa:
         call=_call(model),
         side=_checked_side(model, side=side, source=f"the model {model.name!r}"),
         flavour=flavour,
-        name=_file_name(model.name),
+        name=_plain_name(model.name),
         output_activation=output_activation(config),
         sha256=sha256_of_bytes(b"".join(weight.tobytes() for weight in model.get_weights())),
     )
@@ -165,7 +170,7 @@ def _adopt_saved_model(path: Path, *, side: int | None, trust: bool) -> AdoptedM
         call=signature.call,
         side=input_side(signature.input_shapes, side=side, source=path),
         flavour="savedmodel",
-        name=_file_name(path.name),
+        name=name_of_file(path),
         output_activation=None,
         sha256=sha256_of_folder(path),
     )
@@ -191,7 +196,7 @@ def _call(model: Any) -> Callable[[Any], Any]:  # noqa: ANN401
     return call
 
 
-def _file_name(text: str) -> str:
+def _plain_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
 
 

@@ -15,6 +15,7 @@ from mobile_deploy.contract import Fit
 from mobile_deploy.data.calibration import BUILTIN, MINIMUM_COUNT, CalibrationSet, load_calibration
 from mobile_deploy.data.images import find_pictures
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.files import is_folder
 from mobile_deploy.pipeline.progress import Advance, ProgressReporter
 
 CalibrationSource = Path | str | Iterable[npt.NDArray[np.uint8]]
@@ -58,6 +59,12 @@ class PendingPictures:
         """Gives them, or raises why they cannot be used."""
         with progress.stage("decode the calibration pictures"):
             return self.future.result()
+
+
+def decode_now(request: PictureRequest, *, side: int, fit: Fit, progress: ProgressReporter) -> CalibrationSet:
+    """Decodes where there is nothing else to do meanwhile."""
+    with progress.stage("decode the calibration pictures") as advance:
+        return request.load(side=side, fit=fit, progress=advance)
 
 
 def decode_ahead(request: PictureRequest, *, side: int, fit: Fit, pool: ThreadPoolExecutor) -> PendingPictures:
@@ -106,9 +113,10 @@ def choose_pictures(source: CalibrationSource | None, *, samples: int, seed: int
         raise BadOptionError(option="--calibration-samples", problem=f"{samples} is below {MINIMUM_COUNT}")
     request = PictureRequest(source=source, samples=samples, seed=seed)
     if isinstance(source, Path):
-        if not source.is_dir():
+        if not is_folder(source):
+            problem = "it is a file, not a folder" if source.exists() else "there is no such folder"
             raise UnreadableFileError(
-                path=source, problem="there is no such folder", hint="pass --calibration DIR or --calibration builtin"
+                path=source, problem=problem, hint="pass --calibration DIR or --calibration builtin"
             )
         if len(find_pictures(source)) < MINIMUM_COUNT:
             request.load(side=MINIMUM_COUNT, fit=Fit(kind="stretch"))  # raises, naming what was skipped

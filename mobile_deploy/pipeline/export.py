@@ -9,8 +9,14 @@ from typing import Any
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.files import check_writable
-from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, background_thread, decode_ahead
-from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
+from mobile_deploy.pipeline.calibrating import (
+    DEFAULT_SAMPLES,
+    CalibrationSource,
+    background_thread,
+    decode_ahead,
+    decode_now,
+)
+from mobile_deploy.pipeline.hints import UserHints, given_fit, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import Job, make_job
 from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
@@ -23,6 +29,7 @@ from mobile_deploy.pipeline.sources import (
     name_classes,
 )
 from mobile_deploy.tflite.trial import TrialProcess
+from mobile_deploy.variants.counts import check_fits_tflite
 from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
 
 
@@ -41,7 +48,7 @@ def export(
     granularity: str = "per-channel",
     calibration: CalibrationSource | None = None,
     calibration_samples: int = DEFAULT_SAMPLES,
-    fit: Fit | None = None,
+    fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
     data: Path | str | None = None,
@@ -68,7 +75,7 @@ def export(
         granularity: "per-channel" or "per-tensor" weight scales.
         calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
         calibration_samples: Most pictures to take from it.
-        fit: How a picture becomes a square; needed for `model`.
+        fit: How a picture becomes a square, such as "stretch"; needed for `model`.
         input_range: Pixel range that `model` takes, where it does not say so itself.
         output_meaning: "softmax", "logits", "sigmoid" or "embedding", where `model` does not say so itself.
         data: Folder of labelled pictures to measure accuracy on.
@@ -118,7 +125,7 @@ def export(
             classes=len(names.labels) if include_top else IMAGENET_CLASS_COUNT,
             include_top=include_top,
         )
-        return _export_variant(job, spec, names, weights=weights, fit=fit)
+        return _export_variant(job, spec, names, weights=weights, fit=given_fit(fit))
     if (classes, alpha, include_top, weights) != (None, 1.0, True, "auto"):
         raise BadOptionError(
             option="--classes, --alpha, --no-top and --weights", problem="belong to --variant; a model brings its own"
@@ -137,7 +144,8 @@ def _export_variant(
 ) -> ExportResult:
     from mobile_deploy.models.weights import resolve_weights
 
-    dataset = job.load_dataset(names.labels, names.wnids)
+    check_fits_tflite(spec)
+    dataset = job.load_dataset(names.labels, names.wnids, meaning="softmax" if spec.include_top else "embedding")
     check_writable(job.options.output)
     with job.progress.stage("find the weights") as advance:
         origin = resolve_weights(weights, spec, progress=advance)
@@ -153,11 +161,17 @@ def _export_variant(
 
 
 def _export_model(job: Job, source: Any, hints: UserHints, *, side: int | None, trust: bool) -> ExportResult:  # noqa: ANN401
+    from mobile_deploy.models.adopt import name_of_file
+
     request = job.choose_pictures(has_default=False)
     check_writable(job.options.output)
+    if isinstance(source, Path):
+        check_outputs(job.options, name_of_file(source), untrained=False)
     with TrialProcess() as trial:
         model = float_from_keras(source, hints, side=side, trust=trust, progress=job.progress)
         check_outputs(job.options, model.name, untrained=False)
-        dataset = job.load_dataset(model.labels, model.wnids)
-        pictures = None if request is None else request.load(side=model.input.side, fit=model.input.fit)
+        dataset = job.load_dataset(model.labels, model.wnids, meaning=model.meaning)
+        pictures = None
+        if request is not None:
+            pictures = decode_now(request, side=model.input.side, fit=model.input.fit, progress=job.progress)
         return job.finish(model, pictures, dataset, trial=trial, notes=model.notes)

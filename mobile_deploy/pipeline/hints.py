@@ -58,12 +58,22 @@ def parse_meaning(text: str | None) -> OutputMeaning | None:
     return text
 
 
-def require_fit(fit: Fit | None) -> Fit:
+def given_fit(fit: Fit | str | None) -> Fit | None:
+    """Reads a crop rule that may be written as on the command line, such as "center-crop:0.875".
+
+    Raises:
+        BadOptionError: The text is no crop rule.
+    """
+    return Fit.parse(fit) if isinstance(fit, str) else fit
+
+
+def require_fit(fit: Fit | str | None) -> Fit:
     """Insists on a crop rule where nothing else tells it.
 
     Raises:
-        BadOptionError: There is none.
+        BadOptionError: There is none, or the text is none.
     """
+    fit = given_fit(fit)
     if fit is None:
         raise BadOptionError(
             option="--fit",

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobile_deploy.contract import OutputMeaning
 from mobile_deploy.data.calibration import BUILTIN, CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures, load_dataset
+from mobile_deploy.evaluation.accuracy import check_scorable
 from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
 from mobile_deploy.pipeline.making import FloatModel, calibrate, make_bundles
 from mobile_deploy.pipeline.options import MakeOptions, check_granularity, needs_calibration
@@ -49,9 +51,14 @@ class Job:
             return ("Calibrated on the pictures that ship, as asked for, and not on pictures of your task.",)
         return ()
 
-    def load_dataset(self, labels: Sequence[str], wnids: Sequence[str]) -> LabelledPictures | None:
-        """Finds the labelled pictures, if there shall be any."""
-        return None if self.data is None else load_dataset(self.data, labels=labels, wnids=wnids)
+    def load_dataset(
+        self, labels: Sequence[str], wnids: Sequence[str], *, meaning: OutputMeaning
+    ) -> LabelledPictures | None:
+        """Finds the labelled pictures, if there shall be any and the model can be scored on them."""
+        if self.data is None:
+            return None
+        check_scorable(meaning, labels)
+        return load_dataset(self.data, labels=labels, wnids=wnids)
 
     def finish(
         self,
@@ -114,10 +121,11 @@ def make_job(
     Raises:
         UsageError: A recipe, type or granularity is unknown or impossible.
     """
+    requests = resolve_recipes((quant,) if isinstance(quant, str) else quant, io=io)
     return Job(
         options=MakeOptions(
-            requests=resolve_recipes(quant, io=io),
-            granularity=check_granularity(granularity),
+            requests=requests,
+            granularity=check_granularity(granularity, requests),
             output=Path(output),
             overwrite=overwrite,
             allow_float_ops=allow_float_ops,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_deploy.errors import OutputExistsError, UnknownNameError
-from mobile_deploy.files import check_writable
+from mobile_deploy.errors import BadOptionError, OutputExistsError, UnknownNameError
+from mobile_deploy.files import check_writable, refusals_named
 from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest
 
 
@@ -32,14 +32,26 @@ class MakeOptions:
     float_source: object = "the float .tflite"
 
 
-def check_granularity(name: str) -> Granularity:
+def check_granularity(name: str, requests: Sequence[RecipeRequest]) -> Granularity:
     """Finds a granularity by its name.
+
+    Args:
+        name: Such as "per-tensor".
+        requests: The recipes that shall have it.
 
     Raises:
         UnknownNameError: There is none of that name.
+        BadOptionError: A recipe cannot have it.
     """
     if name not in GRANULARITIES:
         raise UnknownNameError(kind="granularity", name=name, known=GRANULARITIES)
+    for recipe in (request.recipe for request in requests):
+        if name not in recipe.granularities:
+            raise BadOptionError(
+                option="--granularity",
+                problem=f"{recipe.name} can only be {' or '.join(recipe.granularities)}",
+                hint=f"leave {recipe.name} out of --quant, or pass --granularity {recipe.granularities[0]}",
+            )
     return name
 
 
@@ -58,7 +70,9 @@ def check_outputs(options: MakeOptions, model_name: str, *, untrained: bool) -> 
     check_writable(options.output)
     for request in options.requests:
         target = options.output / bundle_name(model_name, request, untrained=untrained)
-        if target.exists() and not options.overwrite:
+        with refusals_named(target):
+            taken = target.exists()
+        if taken and not options.overwrite:
             raise OutputExistsError(path=target)
 
 

@@ -15,12 +15,12 @@ from mobile_deploy.contract import Fit, ModelContract
 from mobile_deploy.data.images import fit_picture, load_picture
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.evaluation.accuracy import class_scores
-from mobile_deploy.pipeline.hints import given_labels, parse_meaning
+from mobile_deploy.pipeline.hints import given_fit, given_labels, parse_meaning
 from mobile_deploy.pipeline.sources import find_sidecar, refuse_what_the_bundle_says
 from mobile_deploy.report.tables import Column, ResultTable
 from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import infer_contract
-from mobile_deploy.tflite.runner import Runner
+from mobile_deploy.tflite.runner import InterpreterError, Runner
 
 TOP = 5
 
@@ -124,11 +124,11 @@ class _Model:
 
 def predict(
     model: Path | str,
-    images: Sequence[PictureSource],
+    images: PictureSource | Sequence[PictureSource],
     *,
     against: Path | str | None = None,
     labels: Path | str | None = None,
-    fit: Fit | None = None,
+    fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
 ) -> PredictResult:
@@ -136,7 +136,7 @@ def predict(
 
     Args:
         model: A bundle, the .tflite in it, or any image-classification .tflite.
-        images: Picture files, or (H, W, 3) uint8 RGB arrays.
+        images: Picture files, or (H, W, 3) uint8 RGB arrays; a single one need not be in a list.
         against: A second model.
         labels: Class names of a file that has no bundle; such a file shows "class 0" and so on without.
         fit: How a picture becomes a square; overrides the bundle's, and is stretch for a file without one.
@@ -149,9 +149,11 @@ def predict(
     Raises:
         UnreadableFileError: A model cannot be read.
         BadPictureError: A picture cannot be read.
+        InterpreterError: A model does not run, or gives numbers that are not finite.
         BadOptionError: No picture, an embedding, or a file that needs more said about it.
     """
-    if not images:
+    pictures = _listed(images)
+    if len(pictures) == 0:
         raise BadOptionError(option="IMAGE", problem="no picture was given")
     paths = [Path(p) for p in (model, against) if p is not None]
     bundles = [find_sidecar(path) for path in paths]
@@ -159,17 +161,27 @@ def predict(
         said = {"--labels": labels, "--input-range": input_range, "--output-meaning": output_meaning}
         refuse_what_the_bundle_says(bundles[0], said)
     names = given_labels(None if labels is None else Path(labels))
+    rule = given_fit(fit)
     models = [
-        _of_bundle(bundle, fit) if bundle is not None else _of_file(path, names, fit, input_range, output_meaning)
+        _of_bundle(bundle, rule) if bundle is not None else _of_file(path, names, rule, input_range, output_meaning)
         for path, bundle in zip(paths, bundles, strict=True)
     ]
     if len({m.name for m in models}) < len(models):
         models = [replace(m, name=str(path)) for m, path in zip(models, paths, strict=True)]
-    told = [_answers(m, images) for m in models]
+    told = [_answers(m, pictures) for m in models]
     return PredictResult(
         models=tuple(m.name for m in models),
         answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair),
     )
+
+
+def _listed(images: PictureSource | Sequence[PictureSource]) -> Sequence[PictureSource]:
+    """Takes one picture for a list of one; an (N, H, W, 3) array is a list already."""
+    if isinstance(images, str | Path):
+        return (images,)
+    if isinstance(images, np.ndarray):
+        return tuple(images) if images.ndim == 4 else (images,)
+    return images
 
 
 def _of_bundle(bundle: Bundle, fit: Fit | None) -> _Model:
@@ -210,15 +222,30 @@ def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
         for number, image in enumerate(images):
             picture = _load(image, model.contract)
             scores = class_scores(runner.run(picture[None]), model.contract)[0]
+            if not np.isfinite(scores).all():
+                raise InterpreterError(
+                    path=model.source, reason=f"it gives numbers that are not finite for {_name(image, number)}"
+                )
             order = np.argsort(-scores, kind="stable")[:TOP]
             guesses = tuple(Guess(label=model.contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
-            name = str(image) if isinstance(image, str | Path) else f"picture {number}"
-            answers.append(Answer(image=name, model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]))
+            answers.append(
+                Answer(
+                    image=_name(image, number), model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]
+                )
+            )
     return answers
+
+
+def _name(image: PictureSource, number: int) -> str:
+    return str(image) if isinstance(image, str | Path) else f"picture {number}"
 
 
 def _load(image: PictureSource, contract: ModelContract) -> npt.NDArray[np.uint8]:
     side, fit = contract.input.side, contract.input.fit
     if isinstance(image, str | Path):
         return load_picture(Path(image), side=side, fit=fit)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise BadOptionError(
+            option="IMAGE", problem=f"an array is {image.dtype} {image.shape}, not uint8 (height, width, 3)"
+        )
     return fit_picture(image, side=side, fit=fit)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource
+from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, decode_now
 from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import make_job
 from mobile_deploy.pipeline.options import check_outputs
@@ -25,7 +25,7 @@ def quantize(
     granularity: str = "per-channel",
     calibration: CalibrationSource | None = None,
     calibration_samples: int = DEFAULT_SAMPLES,
-    fit: Fit | None = None,
+    fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
     data: Path | str | None = None,
@@ -45,7 +45,7 @@ def quantize(
         granularity: "per-channel" or "per-tensor" weight scales.
         calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
         calibration_samples: Most pictures to take from it.
-        fit: How a picture becomes a square; a bundle has its own.
+        fit: How a picture becomes a square, such as "stretch"; a bundle has its own.
         input_range: Pixel range the file takes, where it does not say so itself.
         output_meaning: "softmax", "logits", "sigmoid" or "embedding", where the file does not say so itself.
         data: Folder of labelled pictures to measure accuracy on.
@@ -92,9 +92,11 @@ def quantize(
     source = float_from_tflite(path, hints)
     request = job.choose_pictures(has_default=_was_ours(source.facts))
     check_outputs(job.options, source.name, untrained=source.untrained)
-    dataset = job.load_dataset(source.labels, source.wnids)
+    dataset = job.load_dataset(source.labels, source.wnids, meaning=source.meaning)
     with TrialProcess() as trial:
-        pictures = None if request is None else request.load(side=source.input.side, fit=source.input.fit)
+        pictures = None
+        if request is not None:
+            pictures = decode_now(request, side=source.input.side, fit=source.input.fit, progress=job.progress)
         return job.finish(source, pictures, dataset, trial=trial)
 
 

@@ -120,5 +120,5 @@ class AuditFailedError(BelowBarError):
 
 def _hint(failed: Sequence[MadeFile]) -> str:
     if any(file.audit.float_ops for file in failed):
-        return audit_hint(failed[0].request.recipe)
+        return audit_hint([file.request.recipe.name for file in failed])
     return "choose another --quant, or report the model that this happens with"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.files import is_folder
 from mobile_deploy.pipeline.hints import UserHints, given_labels, understand
 from mobile_deploy.pipeline.making import FloatModel
 from mobile_deploy.pipeline.progress import ProgressReporter
@@ -17,7 +18,7 @@ from mobile_deploy.tflite.affine import Affine, fold_leading_affine
 from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import describe_float_input
 from mobile_deploy.variants.imagenet import imagenet_classes
-from mobile_deploy.variants.registry import ModelSpec, get_variant
+from mobile_deploy.variants.registry import ModelSpec, check_class_count, get_variant
 
 if TYPE_CHECKING:
     from mobile_deploy.models.weights import WeightsOrigin
@@ -63,11 +64,16 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
             )
         return ClassNames(labels=names)
     if classes is None or classes == IMAGENET_CLASS_COUNT:
-        known = imagenet_classes()
-        return ClassNames(labels=tuple(c.name for c in known), wnids=tuple(c.wnid for c in known))
-    if classes < 1:
-        raise BadOptionError(option="--classes", problem=f"{classes} must be at least 1")
+        known = tuple(c.name for c in imagenet_classes())
+        return ClassNames(labels=known, wnids=_wnids_of(known))
+    check_class_count(classes)
     return ClassNames(labels=tuple(f"class {i}" for i in range(classes)))
+
+
+def _wnids_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Gives the WordNet identifiers of ImageNet's classes; none for other names."""
+    known = imagenet_classes()
+    return tuple(c.wnid for c in known) if labels == tuple(c.name for c in known) else ()
 
 
 def float_from_variant(
@@ -183,7 +189,7 @@ def find_sidecar(path: Path) -> Bundle | None:
         UnreadableFileError: Nothing is there, or a folder is no bundle.
         BundleChangedError: A file of the bundle changed.
     """
-    if path.is_dir():
+    if is_folder(path):
         return load_bundle(path)
     if not path.is_file():
         raise UnreadableFileError(path=path, problem="there is no such file")
@@ -240,6 +246,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
         input=contract.input,
         meaning=contract.output.meaning,
         labels=contract.labels,
+        wnids=_wnids_of(contract.labels),
         facts={key: manifest[key] for key in ("model", "weights") if key in manifest},
         untrained=name.endswith("-untrained"),
     )

@@ -146,8 +146,12 @@ def network_range(affine: Affine, asked: tuple[float, float] | None) -> tuple[fl
         Real value of pixel 0 and of pixel 255.
 
     Raises:
-        BadOptionError: Nothing fixes the range, or what the user says contradicts the model.
+        BadOptionError: Nothing fixes the range, or what the user says is empty or contradicts the model.
     """
+    if asked is not None and not asked[0] < asked[1]:
+        raise BadOptionError(
+            option="--input-range", problem=f"{asked[0]:g},{asked[1]:g}: the first number must be the smaller one"
+        )
     if affine.is_identity:
         if asked is None:
             raise _range_needed("the model holds no rescaling that tells which pixel values it was trained on")

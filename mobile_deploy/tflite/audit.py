@@ -6,7 +6,7 @@ The file is parsed anew and held against its recipe and contract; `trial.py` als
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,7 +173,7 @@ def audit_graph(graph: Graph, recipe: Recipe, contract: ModelContract, *, allow_
     )
 
 
-def audit_hint(recipe: Recipe) -> str:
-    """Gives the next step after a failed audit: accept the leftovers, or a recipe without them."""
-    others = ", ".join(name for name in RECIPES if name != recipe.name)
+def audit_hint(failed: Collection[str]) -> str:
+    """Gives the next step after a failed audit: accept the leftovers, or a recipe that did not fail."""
+    others = ", ".join(name for name in RECIPES if name not in failed)
     return f"pass --allow-float-ops to write it all the same, or choose another --quant ({others})"

@@ -19,6 +19,7 @@ from mobile_deploy.tflite.quantize import input_quantization
 
 # Operators whose values are no probabilities.
 _RAW_OPS = (*WEIGHTED_OPS, "MEAN", "L2_NORMALIZATION")
+_FLOAT_INPUT_HINT = "convert the model again without an inference_input_type, or start from its Keras file"
 _MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "L2_NORMALIZATION": "embedding"}
 
 
@@ -89,10 +90,10 @@ def output_meaning(
         return asked
     if told is not None:
         return told
-    if len(shape) > 2:
-        return "embedding"
     if labels and len(labels) == _output_size(graph):
         return "logits"
+    if len(shape) > 2:
+        return "embedding"
     raise BadOptionError(
         option="--output-meaning",
         problem=f"needed: the output {list(shape)} ends in neither softmax nor sigmoid",
@@ -120,27 +121,37 @@ def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeanin
         meaning: What the output means.
 
     Returns:
-        The given names, else "class 0", "class 1" and so on; none for an embedding.
+        The given names, else "class 0", "class 1" and so on; none for an embedding. A single sigmoid, which says how
+        likely class 1 is, has names for both classes unless one was given.
 
     Raises:
         LabelCountError: There are more or fewer names than outputs.
     """
     size = _output_size(graph)
-    allowed = {size}
+    allowed, named = {size}, size
     if meaning == "embedding":
-        allowed = {0, size}
+        allowed, named = {0, size}, 0
     elif meaning == "sigmoid" and size == 1:
-        allowed = {1, 2}
-    names = labels or tuple(f"class {i}" for i in range(0 if meaning == "embedding" else size))
+        allowed, named = {1, 2}, 2
+    names = labels or tuple(f"class {i}" for i in range(named))
     if len(names) not in allowed:
         raise LabelCountError(labels=len(names), outputs=size, allowed=allowed)
     return names
 
 
 def describe_float_input(graph: Graph, *, value_range: tuple[float, float], fit: Fit, source: object) -> InputContract:
-    """Gives the input contract of a float file whose pixel range is known."""
+    """Gives the input contract of a float file whose pixel range is known.
+
+    Raises:
+        UnreadableFileError: The file does not take one picture of float32 values.
+    """
+    side, given = input_side(graph, source=source), graph.tensors[graph.inputs[0]]
+    if given.dtype != "float32":
+        raise UnreadableFileError(
+            path=source, problem=f"its input is {given.dtype}, that of a float file is float32", hint=_FLOAT_INPUT_HINT
+        )
     low, high = value_range
-    return InputContract(side=input_side(graph, source=source), dtype="float32", low=low, high=high, fit=fit)
+    return InputContract(side=side, dtype="float32", low=low, high=high, fit=fit)
 
 
 def contract_for(

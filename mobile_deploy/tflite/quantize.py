@@ -12,7 +12,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,9 +28,14 @@ from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord, load_model
 from mobile_deploy.tflite.large_kernels import kernels_of_any_size
 from mobile_deploy.tflite.write import pack, serialize
 
-# A bias is stored as round(bias / (input_scale * weight_scale)) in int32. Keeping it under 2^30, half of what int32
-# holds, leaves the accumulator room for the products that are added to it.
+# A bias is stored as round(bias / (input_scale * weight_scale)), in int32 behind 8-bit activations. Keeping it under
+# 2^30, half of what int32 holds, leaves the accumulator room for the products that are added to it. Behind 16-bit
+# activations it is int64, but the kernels take a factor from accumulator to output below 2^-32 for zero, and the bias
+# is lost. Source: QuantizeMultiplier in tensorflow/lite/kernels/internal/quantization_util.cc.
 _LARGEST_BIAS = 2**30
+_LARGEST_INT16 = 2**15 - 1
+# An activation that was zero on all pictures needs some step: no bias fits behind a step of zero.
+_RANGE_OF_NOTHING = (0.0, 1.0)
 _UINT8_ZERO_SHIFT = 128
 
 
@@ -128,6 +133,31 @@ def _has_stored_bias(graph: Graph, op: OpRecord) -> bool:
     return len(op.inputs) > 2 and op.inputs[2] >= 0 and graph.tensors[op.inputs[2]].is_constant
 
 
+def _activation_scale(limits: tuple[float, float], bits: int) -> float:
+    """Gives the step of an activation: asymmetric in 8 bits, symmetric in 16."""
+    low, high = min(limits[0], 0.0), max(limits[1], 0.0)
+    return (high - low) / 255 if bits == 8 else max(-low, high) / _LARGEST_INT16
+
+
+def _kernel_bounds(
+    graph: Graph, recipe: Recipe, granularity: Granularity, limits: Mapping[str, tuple[float, float]]
+) -> tuple[dict[int, npt.NDArray[np.float32]], int]:
+    """Gives by operator the weight that 127 stands for, and how many channels were widened for their biases.
+
+    Operators that share a kernel share its bound, the widest that one of them needs.
+    """
+    weighted = [op for op in graph.ops if op.name in WEIGHTED_OPS and graph.tensors[op.inputs[1]].is_constant]
+    exact = {op.inputs[1]: _weight_bounds(graph, op, granularity) for op in weighted}
+    bounds = dict(exact)
+    for op in weighted:
+        given = limits.get(graph.tensors[op.inputs[0]].name)
+        if given is not None and _has_stored_bias(graph, op):
+            kernel, input_scale = op.inputs[1], _activation_scale(given, recipe.activation_bits)
+            bounds[kernel] = np.maximum(bounds[kernel], _bias_floors(graph, op, bounds[kernel], input_scale))
+    widened = sum(int((bound > exact[kernel]).sum()) for kernel, bound in bounds.items())
+    return {op.index: bounds[op.inputs[1]] for op in weighted}, widened
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What the quantizer is told.
@@ -155,17 +185,9 @@ def _plan(
 ) -> _Plan:
     """Decides every range: true activation limits, the contract's input, floored weights."""
     graph = read_graph(data, source=source)
-    limits = {**seen.limits, graph.tensors[graph.inputs[0]].name: _input_limits(contract)}
-    bounds, floored = {}, 0
-    for op in graph.ops:
-        if op.name not in WEIGHTED_OPS or not graph.tensors[op.inputs[1]].is_constant:
-            continue
-        bounds[op.index] = _weight_bounds(graph, op, granularity)
-        given = limits.get(graph.tensors[op.inputs[0]].name)
-        if given is not None and recipe.activation_bits == 8 and _has_stored_bias(graph, op):
-            floors = _bias_floors(graph, op, bounds[op.index], (max(given[1], 0.0) - min(given[0], 0.0)) / 255)
-            floored += int((floors > bounds[op.index]).sum())
-            bounds[op.index] = np.maximum(bounds[op.index], floors)
+    limits = {name: given if any(given) else _RANGE_OF_NOTHING for name, given in seen.limits.items()}
+    limits[graph.tensors[graph.inputs[0]].name] = _input_limits(contract)
+    bounds, floored = _kernel_bounds(graph, recipe, granularity, limits)
     told: dict[str, Any] = {
         name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in limits.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -133,10 +134,18 @@ class Runner:
         return output
 
 
+def _noise(shape: Sequence[int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    pixels = np.random.default_rng(0).integers(0, 256, size=shape, dtype=np.uint8)
+    if dtype == np.float32:
+        return pixels / np.float32(255)
+    return pixels if dtype == np.uint8 else (pixels.astype(np.int16) - 128).astype(dtype)
+
+
 def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]:
     """Allocates a file and runs it at least once, again and again until `seconds` have passed in all.
 
-    The input is seeded noise, since latency does not depend on what is in the picture.
+    The input is seeded noise, since latency does not depend on what is in the picture; where it is float, between 0 and
+    1, which lies in or near every range that pictures are scaled to: larger numbers could overflow a sound network.
 
     Args:
         path: A .tflite file with one input.
@@ -153,10 +162,7 @@ def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]
     deadline = time.perf_counter() + seconds
     interpreter = open_interpreter(path.read_bytes(), threads=threads, source=path)
     given = interpreter.get_input_details()[0]
-    noise = np.random.default_rng(0).integers(0, 256, size=given["shape"])
-    interpreter.set_tensor(
-        given["index"], (noise if given["dtype"] == np.uint8 else noise - 128).astype(given["dtype"])
-    )
+    interpreter.set_tensor(given["index"], _noise(given["shape"], np.dtype(given["dtype"])))
     times_ms: list[float] = []
     while not times_ms or time.perf_counter() + times_ms[-1] / 1e3 < deadline:  # the next run shall fit too
         start = time.perf_counter()

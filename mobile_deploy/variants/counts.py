@@ -6,9 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mobile_deploy.errors import BadOptionError
 from mobile_deploy.variants.layers import PlannedLayer
 from mobile_deploy.variants.plan import plan_layers
 from mobile_deploy.variants.registry import ModelSpec
+
+# Offsets in a flatbuffer are signed 32-bit: 2 GiB. Source: https://flatbuffers.dev/internals
+_MOST_PARAMETERS = 2**31 // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,22 @@ def count(spec: ModelSpec) -> VariantCounts:
     568740352
     """
     return sum_counts(map(count_layer, plan_layers(spec)))
+
+
+def check_fits_tflite(spec: ModelSpec) -> None:
+    """Refuses a network whose float weights do not fit in one .tflite.
+
+    Raises:
+        BadOptionError: They do not.
+    """
+    parameters = count(spec).parameters_total
+    if parameters > _MOST_PARAMETERS:
+        raise BadOptionError(
+            option="--variant",
+            problem=f"{spec.name} with {spec.classes:,} classes has {parameters:,} parameters; "
+            f"a .tflite holds at most {_MOST_PARAMETERS:,} in float32",
+            hint="pass a smaller --alpha or fewer --classes",
+        )
 
 
 def count_layer(layer: PlannedLayer) -> VariantCounts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from mobile_deploy.errors import BadOptionError, UnknownNameError
@@ -12,6 +11,11 @@ from mobile_deploy.variants.v2 import V2
 from mobile_deploy.variants.v3 import V3_LARGE, V3_LARGE_MINIMALISTIC, V3_SMALL, V3_SMALL_MINIMALISTIC
 
 MINIMUM_SIDE = 32  # Source: keras.applications; a network halves its input five times.
+
+# Far above everything published; beyond, a network no longer fits in memory or numbers overflow.
+MAXIMUM_WIDTH = 100.0
+MAXIMUM_SIDE = 4096
+MAXIMUM_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +106,26 @@ def get_variant(name: str) -> Variant:
     return variant
 
 
+def check_class_count(classes: int) -> None:
+    """Refuses a number of classes that no network can have.
+
+    Raises:
+        BadOptionError: It is below 1 or above `MAXIMUM_CLASSES`.
+    """
+    if classes < 1:
+        raise BadOptionError(option="--classes", problem=f"{classes} must be at least 1")
+    if classes > MAXIMUM_CLASSES:
+        raise BadOptionError(option="--classes", problem=f"{classes} must be at most {MAXIMUM_CLASSES}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """Exactly one network: a variant with its width, input side and head.
 
     Attributes:
         variant: Name in the registry.
-        width_multiplier: Factor on the filter counts, the paper's alpha; positive.
-        side: Height and width of the input in pixels, at least 32.
+        width_multiplier: Factor on the filter counts, the paper's alpha; above 0, at most 100.
+        side: Height and width of the input in pixels, 32 to 4096.
         classes: Size of the output, at least 1.
         include_top: Whether the head is there; without it the output is the feature map.
     """
@@ -128,19 +144,26 @@ class ModelSpec:
             BadOptionError: A number is out of range.
         """
         get_variant(self.variant)
-        if not 0 < self.width_multiplier < math.inf:
-            raise BadOptionError(option="--alpha", problem=f"{self.width_multiplier:g} must be a number above 0")
+        if not 0 < self.width_multiplier <= MAXIMUM_WIDTH:
+            raise BadOptionError(
+                option="--alpha",
+                problem=f"{self.width_multiplier:g} must be a number above 0 and at most {MAXIMUM_WIDTH:g}",
+            )
         if self.side < MINIMUM_SIDE:
             raise BadOptionError(
                 option="--resolution", problem=f"{self.side} is below the minimum of {MINIMUM_SIDE} px"
             )
-        if self.classes < 1:
-            raise BadOptionError(option="--classes", problem=f"{self.classes} must be at least 1")
+        if self.side > MAXIMUM_SIDE:
+            raise BadOptionError(
+                option="--resolution", problem=f"{self.side} is above the maximum of {MAXIMUM_SIDE} px"
+            )
+        check_class_count(self.classes)
 
     @property
     def name(self) -> str:
-        """Name for models and files, such as "mobilenet_v2_1.0_224"."""
-        return f"{get_variant(self.variant).model_name}_{float(self.width_multiplier)}_{self.side}"
+        """Name for models and files, such as "mobilenet_v2_1.0_224", or with "_no_top" where the head is left out."""
+        top = "" if self.include_top else "_no_top"
+        return f"{get_variant(self.variant).model_name}_{float(self.width_multiplier)}_{self.side}{top}"
 
 
 def make_spec(
@@ -155,8 +178,8 @@ def make_spec(
 
     Args:
         variant: Name in the registry, such as "v2".
-        width_multiplier: Factor on the filter counts, the paper's alpha; positive. It need not be a published one.
-        side: Height and width of the input in pixels, at least 32; None for the variant's default.
+        width_multiplier: Factor on the filter counts, the paper's alpha; above 0, at most 100, published or not.
+        side: Height and width of the input in pixels, 32 to 4096; None for the variant's default.
         classes: Size of the output, at least 1.
         include_top: Whether the head is there; without it the output is the feature map.
 

@@ -65,6 +65,10 @@ WRONG_WORDS = [
     ([*EXPORT, "--resolution", "wide"], 2, "Invalid value for '--resolution'"),
     ([*EXPORT, "--alpha", "0"], 2, "--alpha: 0 must be a number above 0"),
     ([*EXPORT, "--alpha", "nan"], 2, "--alpha: nan must be a number above 0"),
+    (["variants", "v2", "--alpha", "1e308"], 2, "--alpha: 1e+308 must be a number above 0 and at most 100"),
+    ([*EXPORT, "--alpha", "90"], 2, "; a .tflite holds at most 536,870,912 in float32"),
+    ([*EXPORT, "--resolution", "100000"], 2, "--resolution: 100000 is above the maximum of 4096 px"),
+    ([*EXPORT, "--classes", "1000000000"], 2, "--classes: 1000000000 must be at most 1000000"),
     ([*EXPORT, "--classes", "0"], 2, "--classes: 0 must be at least 1"),
     ([*EXPORT, "--classes", "-3"], 2, "--classes: -3 must be at least 1"),
     ([*EXPORT, "--quant", "int4"], 2, "unknown recipe 'int4'; did you mean int8"),
@@ -77,13 +81,21 @@ WRONG_WORDS = [
         2,
         "unknown granularity 'per-layer'; did you mean per-tensor, per-channel?",
     ),
+    (
+        [*EXPORT, "--quant", "int8,dynamic", "--granularity", "per-tensor"],
+        2,
+        "--granularity: dynamic can only be per-channel",
+    ),
     ([*EXPORT, "--fit", "squash"], 2, "--fit: 'squash' is not one of stretch, center-crop, letterbox"),
     ([*EXPORT, "--input-range", "0,1"], 2, "belong to --model"),
     ([*EXPORT, "--input-range", "one"], 2, "--input-range: 'one' is not two numbers"),
+    ([*EXPORT, "--input-range", "nan,1"], 2, "--input-range: 'nan,1': both numbers must be from -1000000 to 1000000"),
+    ([*EXPORT, "--input-range", "0,1e300"], 2, "--input-range: '0,1e300': both numbers must be from"),
+    ([*EXPORT, "--input-range", "1,-1"], 2, "--input-range: '1,-1': the first number must be the smaller one"),
     ([*EXPORT, "--calibration-samples", "5"], 2, "--calibration-samples: 5 is below 10"),
     ([*EXPORT, "--no-top", "--classes", "5"], 2, "--no-top: leaves no classes"),
     (["export", "--variant", "v1", "--alpha", "0.3"], 3, "no ImageNet weights are published for v1 with alpha 0.3"),
-    (["export", "--variant", "v1-shallow", "--weights", "imagenet"], 3, "none are of it"),
+    (["export", "--variant", "v1-shallow", "--weights", "imagenet"], 3, "there are none for it"),
     ([*EXPORT, "--weights", "gone.h5"], 5, "cannot use gone.h5: no such file"),
     ([*EXPORT, "--labels", "gone.txt"], 5, "cannot use gone.txt"),
     ([*EXPORT, "--calibration", "gone"], 5, "cannot use gone: there is no such folder"),
@@ -103,6 +115,31 @@ def test_a_request_that_cannot_be_carried_out_is_refused_at_once(arguments, exit
     assert time.perf_counter() - start < 3
     assert said in message
     assert code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["predict", "LONG", "a.jpg"], 5),
+        (["quantize", "LONG"], 5),
+        (["export", "--model", "LONG", "--quant", "float32", "--fit", "stretch"], 5),
+        ([*EXPORT, "--calibration", "LONG"], 5),
+        ([*EXPORT, "--data", "LONG"], 5),
+        ([*EXPORT, "--labels", "LONG"], 5),
+        ([*EXPORT, "--output", "LONG"], 3),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows says only that there is no such file")
+def test_a_name_that_no_system_can_hold_is_refused_with_the_reason(arguments, exit_code, capsys):
+    code, message = fails([word.replace("LONG", "x" * 300) for word in arguments], capsys)
+    assert (code, "too long" in message) == (exit_code, True)
+
+
+def test_a_file_where_a_folder_of_pictures_should_be(capsys):
+    Path("a.jpg").write_bytes(b"")
+    code, message = fails([*EXPORT, "--calibration", "a.jpg"], capsys)
+    assert (code, "cannot use a.jpg: it is a file, not a folder" in message) == (5, True)
 
 
 def test_an_alpha_that_is_not_published_is_allowed_and_said(capsys):

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import threading
 import zlib
@@ -216,9 +217,22 @@ def test_gif_is_refused(tmp_path):
         decode_picture(save(tmp_path / "p.gif", noise(4, 4)))
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(BadPictureError, match="no such file"):
+def test_a_missing_file_is_named_and_not_to_be_saved_again(tmp_path):
+    with pytest.raises(BadPictureError, match="no such file") as caught:
         decode_picture(tmp_path / "absent.jpg")
+    assert caught.value.hint == ""
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(BadPictureError, match="it is not a file"):
+        decode_picture(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(BadPictureError, match="it is not a file"):
+        decode_picture(tmp_path / "pipe.jpg")
 
 
 def test_pictures_are_found_sorted_without_hidden_ones(tmp_path):

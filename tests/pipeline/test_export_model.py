@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from models import user_models
 from mobile_deploy.bundle import Bundle, load_bundle
 from mobile_deploy.contract import Fit, Quantization
 from mobile_deploy.errors import (
+    BadDatasetError,
     BadOptionError,
     InputDataError,
     LabelCountError,
     LambdaLayerError,
+    OutputExistsError,
     UnreadableFileError,
     UntrustedModelError,
     UsageError,
@@ -361,6 +363,28 @@ def test_an_empty_file_of_labels_exits_2(export_tiny, output, tmp_path):
         export_tiny(tmp_path / "missing.keras", labels=write_labels(tmp_path, ()))
     assert caught.value.exit_code == 2
     assert nothing_in(output)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "words"), [("embedding", "gives an embedding"), ("logits", "lie outside a class folder")]
+)
+def test_pictures_that_cannot_be_scored_on_are_found_before_the_calibration(
+    keras, export_tiny, tmp_path, meaning, words
+):
+    def slow() -> Iterator[np.ndarray]:
+        pytest.fail("the calibration pictures were read")
+        yield
+
+    write_pictures(tmp_path / "loose", 2)
+    options = {"quant": "int8", "calibration": slow(), "data": tmp_path / "loose"}
+    with pytest.raises((BadOptionError, BadDatasetError), match=words):
+        export_tiny(tiny_headless(keras), output_meaning=meaning, **options)
+
+
+def test_an_output_that_exists_is_found_before_the_model_is_read(export_tiny, output, tmp_path):
+    (output / "my-model-float32").mkdir(parents=True)
+    with pytest.raises(OutputExistsError, match="my-model-float32"):
+        export_tiny(tmp_path / "my model.keras")
 
 
 def test_a_lambda_exits_5(keras, export_tiny, output, tmp_path):

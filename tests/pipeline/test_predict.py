@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.pictures import make_picture, write_pictures
+from fakes.tflite_file import TfliteFile
 from PIL import Image
 
 from mobile_deploy.contract import Fit
@@ -15,7 +16,7 @@ from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadOptionError, BadPictureError, UnreadableFileError
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.predict import predict
-from mobile_deploy.tflite.runner import Runner
+from mobile_deploy.tflite.runner import InterpreterError, Runner
 
 
 @pytest.fixture
@@ -142,6 +143,20 @@ def test_a_picture_cut_short_is_named(bundles, pictures, tmp_path):
         predict(bundles["int8"].directory, [cut])
 
 
+def test_a_single_picture_need_not_be_in_a_list(bundles, pictures):
+    directory = bundles["int8"].directory
+    wanted = predict(directory, pictures[:1]).answers[0].guesses
+    for one in (pictures[0], str(pictures[0]), make_picture(0), make_picture(0)[None]):
+        told = predict(directory, one)
+        assert [answer.guesses for answer in told.answers] == [wanted]
+
+
+@pytest.mark.parametrize("wrong", [make_picture(0) / 255, make_picture(0)[..., 0], make_picture(0)[..., :2]])
+def test_an_array_that_is_no_picture_is_refused(bundles, wrong):
+    with pytest.raises(BadOptionError, match=r"IMAGE: an array is .* not uint8 \(height, width, 3\)"):
+        predict(bundles["int8"].directory, [wrong])
+
+
 def test_no_picture_at_all_is_a_usage_error(bundles):
     with pytest.raises(BadOptionError, match="no picture"):
         predict(bundles["int8"].directory, [])
@@ -153,6 +168,17 @@ def test_an_embedding_names_no_classes(pictures, tmp_path):
     )
     with pytest.raises(BadOptionError, match="gives an embedding, which names no classes"):
         predict(made.bundles[0].directory, pictures)
+
+
+def test_a_model_that_gives_no_numbers_is_named_with_the_picture(pictures, tmp_path):
+    file = TfliteFile()
+    image, made = file.tensor((1, 1, 1, 3), name="image"), file.tensor((1, 3), name="made")
+    sums = file.tensor((1, 1, 1, 3), name="sums")
+    file.op("MUL", [image, file.constant(np.float32([np.nan]))], sums)
+    file.op("RESHAPE", [sums, file.constant(np.int32([1, 3]))], made)
+    (tmp_path / "nan.tflite").write_bytes(file.ends([image], [made]).to_bytes())
+    with pytest.raises(InterpreterError, match=r"nan\.tflite: it gives numbers that are not finite for .*\.(png|jpg)"):
+        predict(tmp_path / "nan.tflite", pictures, input_range=(0, 1), output_meaning="logits")
 
 
 def test_a_missing_model_is_named(pictures, tmp_path):

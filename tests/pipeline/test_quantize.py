@@ -15,7 +15,12 @@ from fakes.pictures import make_picture, write_pictures
 
 from mobile_deploy.bundle import BundleChangedError, load_bundle
 from mobile_deploy.contract import IMAGENET_FIT, Fit, Quantization
-from mobile_deploy.errors import BadOptionError, LabelCountError, OutputExistsError, UnreadableFileError
+from mobile_deploy.errors import (
+    BadOptionError,
+    LabelCountError,
+    OutputExistsError,
+    UnreadableFileError,
+)
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.recipes import RECIPES
 
@@ -82,6 +87,23 @@ def test_another_input_range_reaches_the_input_quantization(bare, pictures, tmp_
     assert (contract.input.low, contract.input.high) == (0, 1)
     assert contract.input.quantization == Quantization(scale=1 / 255, zero_point=0)
     assert contract.labels[:2] == ("class 0", "class 1")
+
+
+def test_one_recipe_and_a_crop_rule_may_be_plain_words(bare, pictures, tmp_path):
+    made = quantize(bare, quant="int8", input_range=(0, 1), fit="letterbox", calibration=pictures, output=tmp_path)
+    assert [bundle.recipe for bundle in made.bundles] == ["int8"]
+    assert made.bundles[0].contract.input.fit == Fit(kind="letterbox")
+
+
+def test_an_input_range_must_rise(bare, pictures, tmp_path):
+    with pytest.raises(BadOptionError, match=r"--input-range: 1,-1: the first number must be the smaller"):
+        quantize(bare, input_range=(1, -1), fit="stretch", calibration=pictures, output=tmp_path)
+
+
+def test_a_bundle_of_imagenet_classes_is_scored_on_folders_named_by_wnid(bundles, tmp_path):
+    write_pictures(tmp_path / "labelled" / "n02123045", 2)  # tabby
+    made = quantize(bundles["float32"].directory, quant=["float16"], data=tmp_path / "labelled", output=tmp_path / "o")
+    assert made.files[0].accuracy.top1.total == 2
 
 
 @pytest.mark.parametrize("missing", ["--fit", "--input-range", "--calibration"])

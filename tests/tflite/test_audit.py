@@ -196,6 +196,10 @@ def test_the_json_form_is_the_same_for_every_run(v2_network):
 
 
 def test_the_hint_names_the_other_recipes():
-    hint = audit_hint(RECIPES["int16x8"])
+    hint = audit_hint(["int16x8"])
     assert "--allow-float-ops" in hint
     assert "(float32, float16, dynamic, int8)" in hint
+
+
+def test_the_hint_names_no_recipe_that_failed_too():
+    assert "(float32, float16, dynamic)" in audit_hint(["int8", "int16x8"])

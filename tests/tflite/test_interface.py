@@ -38,6 +38,9 @@ def meaning(*ops, asked=None, labels=(), shape=(1, 4)):
         (("L2_NORMALIZATION",), FOUR, (1, 4), "embedding"),
         (("CONV_2D",), (), (1, 2, 2, 4), "embedding"),
         (("FULLY_CONNECTED",), FOUR, (1, 4), "logits"),
+        (("CONV_2D",), FOUR, (1, 1, 1, 4), "logits"),
+        (("RESHAPE",), FOUR, (1, 4, 1), "logits"),
+        (("CONV_2D",), FOUR, (1, 2, 2, 4), "embedding"),
         (("MEAN", "RESHAPE"), FOUR, (1, 4), "logits"),
     ],
 )
@@ -128,7 +131,7 @@ def test_two_inputs_are_refused():
         ("logits", 4, FOUR, FOUR),
         ("sigmoid", 1, ("yes",), ("yes",)),
         ("sigmoid", 1, ("no", "yes"), ("no", "yes")),
-        ("sigmoid", 1, (), ("class 0",)),
+        ("sigmoid", 1, (), ("class 0", "class 1")),
         ("sigmoid", 4, FOUR, FOUR),
         ("embedding", 4, (), ()),
         ("embedding", 4, FOUR, FOUR),
@@ -205,6 +208,15 @@ def test_an_input_of_another_type_is_refused():
             labels=(),
             source="m.tflite",
         )
+
+
+def test_a_float_file_takes_float_pixels():
+    file = TfliteFile()
+    image = file.tensor((1, 8, 8, 3), name="image", dtype="uint8")
+    widened = file.op("CAST", [image], file.tensor((1, 8, 8, 3), name="widened"))
+    graph = read_graph(file.ends([image], [widened]).to_bytes())
+    with pytest.raises(UnreadableFileError, match=r"m\.tflite: its input is uint8, that of a float file is float32"):
+        describe_float_input(graph, value_range=(0, 255), fit=FIT, source="m.tflite")
 
 
 def test_a_feature_map_counts_all_its_values():

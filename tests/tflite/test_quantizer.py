@@ -132,7 +132,7 @@ def test_per_channel_gives_each_output_channel_its_scale(v2_network, quant):
         assert set(kernel.zero_points) == {0}
 
 
-@pytest.mark.parametrize("quant", ["int8", "dynamic", "int16x8"])
+@pytest.mark.parametrize("quant", ["int8", "int16x8"])
 def test_per_tensor_gives_each_kernel_one_scale(v2_network, quant):
     found = kernels(v2_network.quantized(quant, granularity="per-tensor").data)
     assert {len(kernel.scales) for _, kernel in found} == {1}
@@ -195,9 +195,9 @@ SHAPES = (((1, 8, 8, 3), "image"), ((1, 8, 8, 4), "made"), ((1, 4), "mean"))
 PICTURES = np.random.default_rng(5).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
 
 
-def made_of(data: bytes, **settings):
+def made_of(data: bytes, quant: str = "int8", **settings):
     ranges = measure_ranges(data, PICTURES, float_input())
-    return quantize(data, resolve_recipes(["int8"])[0], float_input(), ranges=ranges, **settings)
+    return quantize(data, resolve_recipes([quant])[0], float_input(), ranges=ranges, **settings)
 
 
 def stored_biases(data: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -225,6 +225,64 @@ def test_without_the_floor_that_bias_would_be_saturated(monkeypatch):
     stored, real = stored_biases(made_of(empty_channel_network()).data)
     assert abs(int(stored[1])) >= 2**31 - 1
     assert abs(real[1]) < 0.1
+
+
+@pytest.mark.parametrize("granularity", ["per-channel", "per-tensor"])
+def test_a_channel_without_weights_says_its_bias_in_16_bits_too(granularity):
+    made = made_of(empty_channel_network(), "int16x8", granularity=granularity)
+    assert read_logits(made.data, PICTURES, float_input())[:, 1] == pytest.approx(np.full(12, 3.0), rel=1e-3)
+
+
+def silent_branch_network() -> bytes:
+    """The picture, and beside it a convolution whose input is zero on every picture: only its biases are left."""
+    file = TfliteFile()
+    rng = np.random.default_rng(2)
+    image, silent = (file.tensor((1, 8, 8, n), name=name) for n, name in ((3, "image"), (4, "silent")))
+    made, total, mean = (
+        file.tensor(shape, name=name)
+        for shape, name in (((1, 8, 8, 3), "made"), ((1, 8, 8, 3), "total"), ((1, 3), "mean"))
+    )
+    kernels = [file.constant(rng.normal(size=shape).astype(np.float32)) for shape in ((4, 1, 1, 3), (3, 1, 1, 4))]
+    biases = [file.constant(np.float32(values)) for values in ([-20] * 4, [0.1, 1, 3])]
+    file.op("CONV_2D", [image, kernels[0], biases[0]], silent, fusedActivationFunction=RELU)
+    file.op("CONV_2D", [silent, kernels[1], biases[1]], made)
+    file.op("MEAN", [file.op("ADD", [image, made], total), file.constant(np.array([1, 2], np.int32))], mean)
+    return serialize(load_model(file.ends([image], [mean]).to_bytes(), source="t"))
+
+
+@pytest.mark.parametrize(("quant", "least_db"), [("int8", 35), ("int16x8", 60)])
+def test_biases_behind_an_activation_that_is_always_zero_are_kept(quant, least_db):
+    data = silent_branch_network()
+    given = replace(float_input(), dtype=resolve_recipes([quant])[0].io)
+    answers = read_logits(made_of(data, quant).data, PICTURES, given)
+    assert logit_sqnr_db(read_logits(data, PICTURES, float_input()), answers) > least_db
+
+
+def shared_kernel_network() -> bytes:
+    """A picture, and the same enlarged, through one kernel whose channel 1 is empty; its biases are 3 and 0.001."""
+    file = TfliteFile()
+    kernel = np.random.default_rng(2).normal(size=(4, 1, 1, 3)).astype(np.float32)
+    kernel[1] = 0
+    image, large = (file.tensor((1, 8, 8, 3), name=name) for name in ("image", "large"))
+    weights = file.constant(kernel, name="kernel")
+    file.op("MUL", [image, file.constant(np.float32([50, 40, 30]))], large)
+    made = []
+    for source, bias in ((image, 3.0), (large, 0.001)):
+        biases = file.constant(np.float32([0.5, bias, -0.5, 0.1]))
+        made.append(file.op("CONV_2D", [source, weights, biases], file.tensor((1, 8, 8, 4), name=f"made {bias}")))
+    total, mean = file.tensor((1, 8, 8, 4), name="total"), file.tensor((1, 4), name="mean")
+    file.op("MEAN", [file.op("ADD", made, total), file.constant(np.array([1, 2], np.int32))], mean)
+    return serialize(load_model(file.ends([image], [mean]).to_bytes(), source="t"))
+
+
+@pytest.mark.parametrize(("quant", "least_db"), [("int8", 25), ("int16x8", 50)])
+def test_a_shared_kernel_has_room_for_the_biases_of_all_that_read_it(quant, least_db):
+    data = shared_kernel_network()
+    made = made_of(data, quant)
+    io = resolve_recipes([quant])[0].io
+    answers = read_logits(made.data, PICTURES, replace(float_input(), dtype=io))
+    assert made.floored_channels == 1
+    assert logit_sqnr_db(read_logits(data, PICTURES, float_input()), answers) > least_db
 
 
 def test_int8_without_ranges_is_the_callers_mistake(v2_network):

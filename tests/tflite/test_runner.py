@@ -151,3 +151,11 @@ def test_an_output_that_is_no_number_is_noticed(tmp_path):
     image, made = file.tensor((1, 2, 2, 3), name="image"), file.tensor((1, 2, 2, 3), name="made")
     file.op("MUL", [image, file.constant(np.float32([np.nan]))], made)
     assert time_file(written(tmp_path, file.ends([image], [made]).to_bytes()), seconds=0)["finite"] is False
+
+
+def test_a_network_that_is_sound_for_pictures_is_not_driven_into_overflow(tmp_path):
+    file = TfliteFile()
+    image, made = file.tensor((1, 8, 8, 3), name="image"), file.tensor((1, 8, 8, 3), name="made")
+    file.op("EXP", [image], made)
+    data = file.ends([image], [made]).to_bytes()
+    assert time_file(written(tmp_path, data), seconds=0)["finite"] is True

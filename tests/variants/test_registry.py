@@ -66,7 +66,7 @@ def test_the_default_side_is_the_variants_own():
         (make_spec("v1", width_multiplier=0.25, side=128), "mobilenet_v1_0.25_128"),
         (make_spec("v3-small-minimalistic", width_multiplier=0.75), "mobilenet_v3_small_minimalistic_0.75_224"),
         (make_spec("v1-conv", width_multiplier=1), "mobilenet_v1_conv_1.0_224"),
-        (make_spec("v2", classes=7, include_top=False), "mobilenet_v2_1.0_224"),
+        (make_spec("v2", classes=7, include_top=False), "mobilenet_v2_1.0_224_no_top"),
     ],
 )
 def test_names_say_variant_alpha_and_side(spec, name):
