@@ -139,7 +139,8 @@ class ModelContract:
     Attributes:
         input: What goes in.
         output: What comes out.
-        labels: Class names in output order; empty for an embedding. A single sigmoid may have two: for 0 and for 1.
+        labels: Class names in output order; empty for an embedding. A single sigmoid or logit may have two: for 0
+            and for 1.
         background_class: Whether output 0 is a class of its own for "none of these".
         minimum_runtime: Oldest TFLite release that computes the file right.
     """

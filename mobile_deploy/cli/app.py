@@ -6,6 +6,7 @@ A new command is a module here with a function `run`, named in the import and gi
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 result below the bar, 2 usage, 3 environment, 4 device or tool, 5 input data,
         130 interrupted.
     """
+    _open_closed_streams()
     _print_any_name()
     given = tuple(sys.argv[1:] if argv is None else argv)
     try:
@@ -86,6 +88,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == _INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code.
         return _fail(given, _INTERRUPTION, exit_code=_INTERRUPTED)
     return code
+
+
+def _open_closed_streams() -> None:
+    """Lets a program whose caller closed an output stream run on without one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # It takes the lowest free descriptor, the closed one, which no file of ours shall get.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _print_any_name() -> None:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
 import typer
 
-from mobile_deploy.errors import MobileDeployError
+from mobile_deploy.errors import MobileDeployError, OutputNotWritableError
 
 SCHEMA_VERSION = 1
 
@@ -73,13 +74,26 @@ def emit(
     exit_code = errors[0].exit_code if errors else 0
     if as_json:
         status: Status = "error" if errors else "partial" if partial else "ok"
-        _print_envelope(command=command, status=status, exit_code=exit_code, data=data, errors=problems)
+        with _full_disk_named():
+            _print_envelope(command=command, status=status, exit_code=exit_code, data=data, errors=problems)
     else:
-        show()
+        with _full_disk_named():
+            show()
         for problem in problems:
             _print_problem(problem)
     if errors:
         raise typer.Exit(exit_code)
+
+
+@contextmanager
+def _full_disk_named() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
+            raise
+        raise OutputNotWritableError(path="standard output", reason=error.strerror or str(error)) from error
 
 
 def report_failure(problem: Problem, *, command: str | None, exit_code: int, as_json: bool) -> None:
@@ -91,9 +105,13 @@ def report_failure(problem: Problem, *, command: str | None, exit_code: int, as_
         exit_code: The code that the program will exit with.
         as_json: Whether to print the envelope, on standard output, instead of two lines on standard error.
     """
-    if as_json:
-        _print_envelope(command=command, status="error", exit_code=exit_code, data=None, errors=(problem,))
-    else:
+    if not as_json:
+        _print_problem(problem)
+        return
+    try:
+        with _full_disk_named():
+            _print_envelope(command=command, status="error", exit_code=exit_code, data=None, errors=(problem,))
+    except OutputNotWritableError:
         _print_problem(problem)
 
 

@@ -83,7 +83,7 @@ def check_scorable(meaning: OutputMeaning, labels: Sequence[str]) -> None:
 
 
 def class_scores(answers: npt.NDArray[np.float32], contract: ModelContract) -> npt.NDArray[np.float32]:
-    """Gives one score per label: a single sigmoid with two labels answers for both.
+    """Gives one score per label: a single sigmoid or logit with two labels answers for both.
 
     Args:
         answers: (N, size) real values of the output.
@@ -92,9 +92,11 @@ def class_scores(answers: npt.NDArray[np.float32], contract: ModelContract) -> n
     Returns:
         (N, labels) float32.
     """
-    if contract.output.meaning == "sigmoid" and contract.output.size == 1 and len(contract.labels) == 2:
-        return np.concatenate([1 - answers, answers], axis=1)
-    return answers
+    if (contract.output.size, len(contract.labels)) != (1, 2):
+        return answers
+    # A logit above 0 is a probability above one half.
+    other = 1 - answers if contract.output.meaning == "sigmoid" else np.zeros_like(answers)
+    return np.concatenate([other, answers], axis=1)
 
 
 def _batches(pictures: LabelledPictures, given: InputContract) -> Iterator[tuple[npt.NDArray[np.uint8], Any]]:

@@ -24,7 +24,7 @@ from mobile_deploy.errors import (
     UnreadableFileError,
     WeightsChangedError,
 )
-from mobile_deploy.files import cache_directory, sha256_of_file, write_file
+from mobile_deploy.files import cache_directory, refusals_named, sha256_of_file, write_file
 from mobile_deploy.files.download import Progress, download
 from mobile_deploy.files.hashes import md5_of_file
 from mobile_deploy.models.published import PUBLISHED_URL, PublishedWeights, published_weights
@@ -172,7 +172,9 @@ def _published_file(
 ) -> WeightsOrigin:
     path = cache_directory() / "weights" / published.file_name
     try:
-        if not path.is_file():
+        with refusals_named(path):
+            cached = path.is_file()
+        if not cached:
             download(url, path, md5=published.md5, progress=progress)
         first_use = _first_use(path, published, spec, url=url)
     except OutputNotWritableError as error:

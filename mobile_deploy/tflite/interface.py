@@ -90,7 +90,8 @@ def output_meaning(
         return asked
     if told is not None:
         return told
-    if labels and len(labels) == _output_size(graph):
+    size = _output_size(graph)
+    if labels and (len(labels) == size or (size, len(labels)) == (1, 2)):
         return "logits"
     if len(shape) > 2:
         return "embedding"
@@ -121,8 +122,8 @@ def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeanin
         meaning: What the output means.
 
     Returns:
-        The given names, else "class 0", "class 1" and so on; none for an embedding. A single sigmoid, which says how
-        likely class 1 is, has names for both classes unless one was given.
+        The given names, else "class 0", "class 1" and so on; none for an embedding. A single sigmoid or logit, which
+        speaks for class 1, has names for both classes unless one was given.
 
     Raises:
         LabelCountError: There are more or fewer names than outputs.
@@ -131,7 +132,7 @@ def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeanin
     allowed, named = {size}, size
     if meaning == "embedding":
         allowed, named = {0, size}, 0
-    elif meaning == "sigmoid" and size == 1:
+    elif meaning in ("sigmoid", "logits") and size == 1:
         allowed, named = {1, 2}, 2
     names = labels or tuple(f"class {i}" for i in range(named))
     if len(names) not in allowed:

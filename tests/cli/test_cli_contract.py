@@ -247,3 +247,22 @@ def test_silent_progress_takes_steps_and_says_nothing(capsys):
     with SilentProgress().stage("convert") as advance:
         advance(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "json"])
+def test_an_output_file_on_a_full_disk_is_an_error_and_not_a_trace(as_json):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "mobile_deploy", "variants", "v1", *as_json]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.stderr.startswith("error: cannot write standard output: ")
+    assert len(ended.stderr.splitlines()) == 2
+    assert ended.returncode == OutputNotWritableError.exit_code
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closing a stream takes a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_does_not_stop_a_command(closed):
+    command = f'"{sys.executable}" -m mobile_deploy variants v1 {closed}'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -52,6 +52,12 @@ def test_top1_and_top5_count_ranks_below_1_and_5():
     }
 
 
+def test_one_logit_with_two_labels_decides_between_both_at_zero():
+    scores = class_scores(np.float32([[0.9], [-0.25]]), contract("logits", 1, ("no", "yes")))
+    assert scores.argmax(axis=1).tolist() == [1, 0]
+    assert scores[:, 1] == pytest.approx(np.float32([0.9, -0.25]))
+
+
 def test_one_sigmoid_with_two_labels_answers_for_both():
     answers = np.float32([[0.9], [0.25]])
     scores = class_scores(answers, contract("sigmoid", 1, ("no", "yes")))

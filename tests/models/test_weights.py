@@ -286,6 +286,13 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(server, tmp_pat
     assert "MOBILE_DEPLOY_CACHE" in caught.value.hint
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows says only that there is no such file")
+def test_a_cache_with_a_name_that_no_system_can_hold_is_named(server, monkeypatch):
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", "x" * 300)
+    with pytest.raises(CacheNotWritableError, match="the name is too long"):
+        resolve_weights("auto", V1)
+
+
 def test_none_asks_nobody(server):
     origin = resolve_weights("none", V1)
     assert (origin.kind, origin.path) == ("none", None)

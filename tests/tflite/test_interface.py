@@ -131,6 +131,7 @@ def test_two_inputs_are_refused():
         ("logits", 4, FOUR, FOUR),
         ("sigmoid", 1, ("yes",), ("yes",)),
         ("sigmoid", 1, ("no", "yes"), ("no", "yes")),
+        ("logits", 1, ("no", "yes"), ("no", "yes")),
         ("sigmoid", 1, (), ("class 0", "class 1")),
         ("sigmoid", 4, FOUR, FOUR),
         ("embedding", 4, (), ()),
@@ -143,7 +144,7 @@ def test_outputs_are_named_as_given_or_numbered(kind, size, labels, names):
 
 @pytest.mark.parametrize(
     ("kind", "size", "count"),
-    [("softmax", 4, 3), ("softmax", 4, 5), ("logits", 1, 2), ("sigmoid", 1, 3), ("sigmoid", 4, 2), ("embedding", 4, 3)],
+    [("softmax", 4, 3), ("softmax", 4, 5), ("logits", 1, 3), ("sigmoid", 1, 3), ("sigmoid", 4, 2), ("embedding", 4, 3)],
 )
 def test_labels_that_do_not_fit_are_refused_with_both_counts(kind, size, count):
     graph = read_graph(ending_in("SOFTMAX", shape=(1, size)))
