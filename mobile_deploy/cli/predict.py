@@ -14,11 +14,13 @@ from mobile_deploy.cli.options import (
     JsonOption,
     LabelsOption,
     OutputMeaningOption,
+    QuietOption,
     VerboseOption,
     parse_fit,
     parse_range,
 )
 from mobile_deploy.cli.output import emit
+from mobile_deploy.cli.progress import make_progress
 from mobile_deploy.report.tables import print_table
 
 
@@ -32,6 +34,7 @@ def run(
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,
+    quiet: QuietOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,6 +46,7 @@ def run(
         for name, latency_ms in result.latency_ms().items():
             typer.echo(f"{name}: {latency_ms:.1f} ms a picture on this machine, 1 thread")
 
+    progress = make_progress(quiet=quiet)
     with hidden_native_output(verbose=verbose):
         result = predict(
             model,
@@ -52,5 +56,6 @@ def run(
             fit=parse_fit(fit),
             input_range=parse_range(input_range),
             output_meaning=output_meaning,
+            progress=progress,
         )
         emit("predict", {"answers": result.answers}, show=lambda: show(result), as_json=as_json)

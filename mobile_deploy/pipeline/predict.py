@@ -16,6 +16,7 @@ from mobile_deploy.data.images import fit_picture, load_picture
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.evaluation.accuracy import class_scores
 from mobile_deploy.pipeline.hints import given_fit, given_labels, parse_meaning
+from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.sources import find_sidecar, refuse_what_the_bundle_says
 from mobile_deploy.report.tables import Column, ResultTable
 from mobile_deploy.tflite.graph import read_file, read_graph
@@ -131,6 +132,7 @@ def predict(
     fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
+    progress: ProgressReporter | None = None,
 ) -> PredictResult:
     """Asks a model, or two side by side, what it sees in pictures.
 
@@ -142,6 +144,7 @@ def predict(
         fit: How a picture becomes a square; overrides the bundle's, and is stretch for a file without one.
         input_range: Pixel range of a float file that has no bundle.
         output_meaning: What the output of a file without a bundle means, if it does not say so itself.
+        progress: Who listens; nobody if None.
 
     Returns:
         The best five classes of each picture.
@@ -168,7 +171,7 @@ def predict(
     ]
     if len({m.name for m in models}) < len(models):
         models = [replace(m, name=str(path)) for m, path in zip(models, paths, strict=True)]
-    told = [_answers(m, pictures) for m in models]
+    told = [_answers(m, pictures, progress or SilentProgress()) for m in models]
     return PredictResult(
         models=tuple(m.name for m in models),
         answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair),
@@ -216,9 +219,12 @@ def _classifier(model: _Model) -> _Model:
     return model
 
 
-def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
-    answers = []
-    with Runner(model.data, model.contract, source=model.source) as runner:
+def _answers(model: _Model, images: Sequence[PictureSource], progress: ProgressReporter) -> list[Answer]:
+    answers: list[Answer] = []
+    with (
+        Runner(model.data, model.contract, source=model.source) as runner,
+        progress.stage(f"ask {model.name}") as advance,
+    ):
         for number, image in enumerate(images):
             picture = _load(image, model.contract)
             scores = class_scores(runner.run(picture[None]), model.contract)[0]
@@ -233,6 +239,7 @@ def _answers(model: _Model, images: Sequence[PictureSource]) -> list[Answer]:
                     image=_name(image, number), model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]
                 )
             )
+            advance(len(answers), len(images))
     return answers
 
 

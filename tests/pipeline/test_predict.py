@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,21 @@ def test_a_model_that_gives_no_numbers_is_named_with_the_picture(pictures, tmp_p
 def test_a_missing_model_is_named(pictures, tmp_path):
     with pytest.raises(UnreadableFileError, match=r"gone\.tflite: there is no such file"):
         predict(tmp_path / "gone.tflite", pictures)
+
+
+class Listener:
+    """Hears of stages and their steps."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def stage(self, name):
+        self.heard.append(name)
+        return nullcontext(lambda done, total: self.heard.append((done, total)))
+
+
+def test_progress_counts_the_pictures_of_each_model(bundles, pictures):
+    listener = Listener()
+    predict(bundles["int8"].directory, pictures, against=bundles["float32"].directory, progress=listener)
+    counted = [(1, 3), (2, 3), (3, 3)]
+    assert listener.heard == [f"ask {bundles['int8'].name}", *counted, f"ask {bundles['float32'].name}", *counted]
