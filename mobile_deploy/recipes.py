@@ -23,6 +23,9 @@ Granularity = Literal["per-channel", "per-tensor"]
 IO_TYPES: tuple[IoType, ...] = ("uint8", "int8", "float32")
 GRANULARITIES: tuple[Granularity, ...] = ("per-channel", "per-tensor")
 
+# Most calibration pictures taken by default: ranges of MobileNet V2 no longer change much after about 100 photographs.
+DEFAULT_SAMPLES = 128
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -36,7 +39,6 @@ class Recipe:
         io_types: Input and output types it can have, the default first.
         granularities: What a weight scale of it can cover, the default first.
         minimum_runtime: Oldest TFLite release that computes it right.
-        gives: One clause for tables and help.
     """
 
     name: str
@@ -46,7 +48,6 @@ class Recipe:
     io_types: tuple[IoType, ...]
     granularities: tuple[Granularity, ...] = GRANULARITIES
     minimum_runtime: str
-    gives: str
 
     @property
     def is_integer(self) -> bool:
@@ -65,7 +66,6 @@ _RECIPES = (
         needs_calibration=False,
         io_types=("float32",),
         minimum_runtime="2.14",
-        gives="the reference; largest",
     ),
     Recipe(
         name="float16",
@@ -74,7 +74,6 @@ _RECIPES = (
         needs_calibration=False,
         io_types=("float32",),
         minimum_runtime="2.14",
-        gives="half the size, float accuracy; for GPUs",
     ),
     Recipe(
         name="dynamic",
@@ -86,7 +85,6 @@ _RECIPES = (
         # behind a single one it reads whatever lies in memory (measured with LiteRT 2.3: -450 dB).
         granularities=("per-channel",),
         minimum_runtime="2.16",
-        gives="a quarter of the size, float activations; slow on CPUs",
     ),
     Recipe(
         name="int8",
@@ -95,7 +93,6 @@ _RECIPES = (
         needs_calibration=True,
         io_types=("uint8", "int8", "float32"),
         minimum_runtime="2.14",
-        gives="a quarter of the size and the fastest; needs calibration pictures",
     ),
     Recipe(
         name="int16x8",
@@ -104,7 +101,6 @@ _RECIPES = (
         needs_calibration=True,
         io_types=("float32",),
         minimum_runtime="2.14",
-        gives="near-float accuracy, no fast kernels on CPUs",
     ),
 )
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}

@@ -35,6 +35,7 @@ from mobile_deploy.cli.options import (
     split_list,
 )
 from mobile_deploy.cli.progress import make_progress
+from mobile_deploy.recipes import DEFAULT_SAMPLES
 
 
 def run(
@@ -54,7 +55,7 @@ def run(
     ] = "auto",
     labels: LabelsOption = None,
     calibration: CalibrationOption = None,
-    calibration_samples: CalibrationSamplesOption = 128,
+    calibration_samples: CalibrationSamplesOption = DEFAULT_SAMPLES,
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,

@@ -32,6 +32,7 @@ from mobile_deploy.cli.options import (
     split_list,
 )
 from mobile_deploy.cli.progress import make_progress
+from mobile_deploy.recipes import DEFAULT_SAMPLES
 
 
 def run(
@@ -39,7 +40,7 @@ def run(
     quant: QuantOption = "int8",
     labels: LabelsOption = None,
     calibration: CalibrationOption = None,
-    calibration_samples: CalibrationSamplesOption = 128,
+    calibration_samples: CalibrationSamplesOption = DEFAULT_SAMPLES,
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,

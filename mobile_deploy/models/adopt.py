@@ -17,7 +17,7 @@ from mobile_deploy.errors import UnreadableFileError, UntrustedModelError
 from mobile_deploy.files import is_folder, sha256_of_bytes, sha256_of_file
 from mobile_deploy.models.config_scan import refuse_unknown_layers, refuse_unsafe_layers
 from mobile_deploy.models.flavours import flavour_of, import_keras
-from mobile_deploy.models.inference_config import for_inference, output_activation, with_operation_modules
+from mobile_deploy.models.inference_config import for_inference, with_operation_modules
 from mobile_deploy.models.model_files import ModelFile, read_model_file, write_copy
 from mobile_deploy.models.saved_models import load_signature, sha256_of_folder
 from mobile_deploy.models.structure import Shape, check_output, input_side
@@ -49,7 +49,6 @@ class AdoptedModel:
         side: Input height and width in pixels.
         flavour: What loaded it.
         name: The file's name without suffix, in letters, digits, dot, underscore and hyphen.
-        output_activation: Activation of the last layer, such as "softmax", if the model says; only a hint.
         sha256: Digest of the file; of all names and contents for a folder; of all weights for a model in memory.
     """
 
@@ -57,7 +56,6 @@ class AdoptedModel:
     side: int
     flavour: Flavour
     name: str
-    output_activation: str | None
     sha256: str
 
 
@@ -104,7 +102,6 @@ def _adopt_file(path: Path, *, side: int | None) -> AdoptedModel:
         side=_checked_side(model, side=side, source=path),
         flavour=file.flavour,
         name=name_of_file(path),
-        output_activation=output_activation(file.config),
         sha256=sha256_of_file(path),
     )
 
@@ -132,7 +129,6 @@ def _adopt_live_model(model: Any, *, side: int | None) -> AdoptedModel:  # noqa:
         side=_checked_side(model, side=side, source=f"the model {model.name!r}"),
         flavour=flavour,
         name=_plain_name(model.name),
-        output_activation=output_activation(config),
         sha256=sha256_of_bytes(b"".join(weight.tobytes() for weight in model.get_weights())),
     )
 
@@ -171,7 +167,6 @@ def _adopt_saved_model(path: Path, *, side: int | None, trust: bool) -> AdoptedM
         side=input_side(signature.input_shapes, side=side, source=path),
         flavour="savedmodel",
         name=name_of_file(path),
-        output_activation=None,
         sha256=sha256_of_folder(path),
     )
 

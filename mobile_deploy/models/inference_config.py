@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 _OTHER_FLOATS = frozenset({"mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"})
@@ -54,42 +53,3 @@ def with_operation_modules(config: Any) -> Any:  # noqa: ANN401
     if is_operation and "module" not in config:
         rewritten |= {"module": _OPERATION_MODULE, "registered_name": config["class_name"]}
     return rewritten
-
-
-def output_activation(config: Mapping[str, Any]) -> str | None:
-    """Names the activation of the layer that gives the model's output.
-
-    Args:
-        config: The configuration of a model or of one layer.
-
-    Returns:
-        Such as "softmax", "sigmoid" or "linear"; None for a layer that has none, such as pooling.
-
-    >>> output_activation({"class_name": "Dense", "config": {"activation": "softmax"}})
-    'softmax'
-    """
-    inner = config.get("config")
-    if not isinstance(inner, dict):
-        return None
-    if isinstance(inner.get("layers"), list):
-        last = _last_layer(inner)
-        return output_activation(last) if last else None
-    if config.get("class_name") in ("Softmax", "Sigmoid"):
-        return str(config["class_name"]).lower()
-    if config.get("class_name") == "TFOpLambda":
-        return str(inner.get("function")).rpartition(".")[2]
-    activation = inner.get("activation")
-    if isinstance(activation, dict):
-        activation = activation.get("config")
-    return activation if isinstance(activation, str) else None
-
-
-def _last_layer(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The layer behind the first output: named in `output_layers`, or the last one of a Sequential."""
-    named = model.get("output_layers")
-    while isinstance(named, list) and named:
-        named = named[0]
-    layers = [layer for layer in model["layers"] if isinstance(layer, dict)]
-    if named is None:
-        return layers[-1] if layers else None
-    return next((layer for layer in layers if layer.get("name") == named), None)

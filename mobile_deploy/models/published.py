@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT
 from mobile_deploy.variants.registry import ModelSpec, get_variant
-
-IMAGENET_CLASSES = 1000
 
 # Source: BASE_WEIGHT_PATH of keras/src/applications/mobilenet.py, mobilenet_v2.py and mobilenet_v3.py, Keras 3.15.
 PUBLISHED_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -63,7 +62,7 @@ def published_weights(spec: ModelSpec) -> PublishedWeights | None:
     if alpha not in variant.published_alphas:
         return None
     side = spec.side if spec.side in variant.published_sides else 224
-    with_top = spec.include_top and spec.classes == IMAGENET_CLASSES
+    with_top = spec.include_top and spec.classes == IMAGENET_CLASS_COUNT
     match spec.variant:
         case "v1":
             return _v1(alpha, side, with_top=with_top)

@@ -20,9 +20,6 @@ from mobile_deploy.pipeline.progress import Advance, ProgressReporter
 
 CalibrationSource = Path | str | Iterable[npt.NDArray[np.uint8]]
 
-# Ranges of MobileNet V2 no longer change much after about 100 photographs.
-DEFAULT_SAMPLES = 128
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRequest:

@@ -10,7 +10,6 @@ from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.calibrating import (
-    DEFAULT_SAMPLES,
     CalibrationSource,
     background_thread,
     decode_ahead,
@@ -22,14 +21,15 @@ from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import (
-    IMAGENET_CLASS_COUNT,
     ClassNames,
     float_from_keras,
     float_from_variant,
     name_classes,
 )
+from mobile_deploy.recipes import DEFAULT_SAMPLES
 from mobile_deploy.tflite.trial import TrialProcess
 from mobile_deploy.variants.counts import check_fits_tflite
+from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT
 from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
 
 

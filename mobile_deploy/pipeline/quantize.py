@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.pipeline.calibrating import DEFAULT_SAMPLES, CalibrationSource, decode_now
+from mobile_deploy.pipeline.calibrating import CalibrationSource, decode_now
 from mobile_deploy.pipeline.hints import UserHints, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import make_job
 from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import find_sidecar, float_from_tflite, refuse_what_the_bundle_says
+from mobile_deploy.recipes import DEFAULT_SAMPLES
 from mobile_deploy.tflite.trial import TrialProcess
 
 

@@ -17,13 +17,11 @@ from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.tflite.affine import Affine, fold_leading_affine
 from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import describe_float_input
-from mobile_deploy.variants.imagenet import imagenet_classes
+from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT, imagenet_classes
 from mobile_deploy.variants.registry import ModelSpec, check_class_count, get_variant
 
 if TYPE_CHECKING:
     from mobile_deploy.models.weights import WeightsOrigin
-
-IMAGENET_CLASS_COUNT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

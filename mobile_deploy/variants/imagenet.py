@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+IMAGENET_CLASS_COUNT = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageNetClass:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import zipfile
@@ -86,20 +85,20 @@ def check_equal_to_predict(adopted, model, tolerance=1e-4):
 
 
 KERAS3_MODELS = [
-    # (builder, suffix, activation)
-    (user_models.transfer_learning, "keras", "softmax"),
-    (user_models.transfer_learning, "h5", "softmax"),
-    (user_models.one_sigmoid, "keras", "sigmoid"),
-    (user_models.logits_head, "keras", "linear"),
-    (user_models.any_size, "keras", "softmax"),
-    (user_models.sequential, "keras", "softmax"),
-    (user_models.per_channel_normalization, "keras", "softmax"),
-    (user_models.unit_embedding, "keras", None),
+    # (builder, suffix)
+    (user_models.transfer_learning, "keras"),
+    (user_models.transfer_learning, "h5"),
+    (user_models.one_sigmoid, "keras"),
+    (user_models.logits_head, "keras"),
+    (user_models.any_size, "keras"),
+    (user_models.sequential, "keras"),
+    (user_models.per_channel_normalization, "keras"),
+    (user_models.unit_embedding, "keras"),
 ]
 KERAS2_MODELS = [
-    pytest.param(user_models.transfer_learning, "keras", "softmax", marks=pytest.mark.slow),
-    (user_models.transfer_learning, "h5", "softmax"),
-    pytest.param(user_models.sequential, "h5", "softmax", marks=pytest.mark.slow),
+    pytest.param(user_models.transfer_learning, "keras", marks=pytest.mark.slow),
+    (user_models.transfer_learning, "h5"),
+    pytest.param(user_models.sequential, "h5", marks=pytest.mark.slow),
 ]
 
 
@@ -107,24 +106,24 @@ def case_name(case):
     return getattr(case, "__name__", None) or str(case)
 
 
-def check_adoption(flavour_module, flavour, builder, suffix, activation, folder):
+def check_adoption(flavour_module, flavour, builder, suffix, folder):
     model = user_models.with_lively_weights(builder(flavour_module))
     path = save(model, folder / f"mein Modell.{suffix}")
     adopted = adopt_model(path, side=SIDE)
-    assert (adopted.flavour, adopted.side, adopted.output_activation) == (flavour, SIDE, activation)
+    assert (adopted.flavour, adopted.side) == (flavour, SIDE)
     assert adopted.name == "mein-Modell"
     assert adopted.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     check_equal_to_predict(adopted, model)
 
 
-@pytest.mark.parametrize(("builder", "suffix", "activation"), KERAS3_MODELS, ids=case_name)
-def test_keras3_model_converts_to_what_keras_predicts(keras, tmp_path, builder, suffix, activation):
-    check_adoption(keras, "keras3", builder, suffix, activation, tmp_path)
+@pytest.mark.parametrize(("builder", "suffix"), KERAS3_MODELS, ids=case_name)
+def test_keras3_model_converts_to_what_keras_predicts(keras, tmp_path, builder, suffix):
+    check_adoption(keras, "keras3", builder, suffix, tmp_path)
 
 
-@pytest.mark.parametrize(("builder", "suffix", "activation"), KERAS2_MODELS, ids=case_name)
-def test_keras2_model_converts_to_what_keras_predicts(tf_keras, tmp_path, builder, suffix, activation):
-    check_adoption(tf_keras, "keras2", builder, suffix, activation, tmp_path)
+@pytest.mark.parametrize(("builder", "suffix"), KERAS2_MODELS, ids=case_name)
+def test_keras2_model_converts_to_what_keras_predicts(tf_keras, tmp_path, builder, suffix):
+    check_adoption(tf_keras, "keras2", builder, suffix, tmp_path)
 
 
 def half_precision_file(flavour_module, suffix, folder, policy="mixed_float16"):
@@ -156,7 +155,7 @@ def test_keras2_mixed_float16_model_computes_in_float32(tf_keras, tmp_path):
 def test_model_in_memory_is_taken_as_it_is(keras):
     model = user_models.with_lively_weights(tiny(keras, layer=keras.layers.Lambda(lambda x: x / 255)))
     adopted = adopt_model(model)
-    assert (adopted.flavour, adopted.side, adopted.output_activation) == ("keras3", 32, "softmax")
+    assert (adopted.flavour, adopted.side) == ("keras3", 32)
     assert re.fullmatch("[0-9a-f]{64}", adopted.sha256)
     check_equal_to_predict(adopted, model)
 
@@ -510,14 +509,3 @@ def test_feature_map_as_output_is_refused_with_the_missing_layer(keras):
     with pytest.raises(UnreadableFileError, match="not one row of values") as caught:
         adopt_model(keras.Model(image, keras.layers.Conv2D(4, 3)(image)))
     assert "GlobalAveragePooling2D" in caught.value.hint
-
-
-def test_activation_is_read_where_the_output_comes_from(keras, tmp_path):
-    image = keras.Input((32, 32, 3))
-    x = keras.layers.Dense(4)(keras.layers.Flatten()(image))
-    model = keras.Model(image, keras.layers.Activation("softmax", dtype="float32")(x))
-    path = save(model, tmp_path / "my.keras")
-    with zipfile.ZipFile(path) as archive:
-        layers = json.loads(archive.read("config.json"))["config"]["layers"]
-    assert [layer["class_name"] for layer in layers][-1] == "Activation"
-    assert adopt_model(path).output_activation == "softmax"
