@@ -13,7 +13,7 @@ DEMO := build/demo
 PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -q --durations=15
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-pythons check format lock wheel bench clean ci
+.PHONY: help setup demo test test-slow test-pythons test-mediapipe check format lock wheel bench clean ci
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,14 @@ test-slow: $(READY)  ## the tests that take minutes each
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
 	$(BIN)/python tests/run_pythons.py $(PYTHONS)
 
+test-mediapipe: $(READY)  ## MediaPipe Tasks opens our files, in an environment of its own
+	@ldconfig -p | grep -q libGLESv2.so.2 && ldconfig -p | grep -q libEGL.so.1 || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing libgles2 and libegl1, which MediaPipe loads"; \
+			apt-get update -qq && apt-get install -y -qq libgles2 libegl1 >/dev/null; \
+		fi
+	$(BIN)/python tests/run_mediapipe.py $(MEDIAPIPE)
+
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,6 +73,8 @@ format: $(READY)  ## put the code into its form
 lock:  ## resolve the packages again, with hashes
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile tests/mediapipe.in --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --custom-compile-command "make lock" --quiet --output-file tests/mediapipe.lock
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
@@ -75,4 +85,4 @@ bench: $(READY)  ## one cold export against the plain tools, side by side
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
 
-ci: check test test-slow test-pythons  ## everything
+ci: check test test-slow test-pythons test-mediapipe  ## everything

@@ -24,6 +24,10 @@ package costs nothing and only what needs TensorFlow imports it.
     quantize                         float .tflite to bundles, without TensorFlow
     load_bundle                      a bundle from its folder
     predict                          what a bundle says to pictures
+    evaluate                         how good a model is, and beside another one
+    debug                            which layer of an integer file loses what, and why
+    inspect                          the label of a .tflite: operators, cost, targets, warnings
+    verify                           whether a bundle is what it says
 """
 
 from __future__ import annotations
@@ -35,20 +39,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mobile_deploy.bundle import load_bundle as load_bundle
     from mobile_deploy.models.build import build_model as build_model
+    from mobile_deploy.pipeline.debug import debug as debug
+    from mobile_deploy.pipeline.evaluate import evaluate as evaluate
     from mobile_deploy.pipeline.export import export as export
+    from mobile_deploy.pipeline.inspect import inspect as inspect
     from mobile_deploy.pipeline.predict import predict as predict
     from mobile_deploy.pipeline.quantize import quantize as quantize
+    from mobile_deploy.pipeline.verify import verify as verify
 
 # Spelled out a second time because type checkers read only the imports above, and Python only this.
 _HOMES = {
     "build_model": "mobile_deploy.models.build",
+    "debug": "mobile_deploy.pipeline.debug",
+    "evaluate": "mobile_deploy.pipeline.evaluate",
     "export": "mobile_deploy.pipeline.export",
+    "inspect": "mobile_deploy.pipeline.inspect",
     "load_bundle": "mobile_deploy.bundle",
     "predict": "mobile_deploy.pipeline.predict",
     "quantize": "mobile_deploy.pipeline.quantize",
+    "verify": "mobile_deploy.pipeline.verify",
 }
 
-__all__ = ["__version__", "build_model", "export", "load_bundle", "predict", "quantize"]
+__all__ = [
+    "__version__",
+    "build_model",
+    "debug",
+    "evaluate",
+    "export",
+    "inspect",
+    "load_bundle",
+    "predict",
+    "quantize",
+    "verify",
+]
 
 try:
     __version__ = version("mobile-deploy")

@@ -4,6 +4,7 @@
         mobilenet_v2_1.0_224-int8.tflite
         model.json      contract, hashes, audit, weights, calibration, tools
         labels.txt      one name a line, in output order
+        golden_*.bin    inputs with their outputs, where they were asked for
 
 It is written whole or not at all, and read only if the hashes agree.
 """
@@ -11,6 +12,7 @@ It is written whole or not at all, and read only if the hashes agree.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,10 @@ from mobile_deploy.files import sha256_of_bytes, sha256_of_file, write_directori
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "model.json"
 LABELS_NAME = "labels.txt"
-_LARGEST_MANIFEST_BYTES = 16_000_000
+# A JSON text becomes up to 40 times as large in memory.
+_LARGEST_MANIFEST_BYTES = 8_000_000
+_LARGEST_LABELS_BYTES = 16_000_000
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 class BundleChangedError(InputDataError):
@@ -81,7 +86,14 @@ class BundleDraft:
 
 
 def compose_bundle(
-    parent: Path, name: str, *, tflite: bytes, recipe: str, contract: ModelContract, facts: Mapping[str, Any]
+    parent: Path,
+    name: str,
+    *,
+    tflite: bytes,
+    recipe: str,
+    contract: ModelContract,
+    facts: Mapping[str, Any],
+    files: Mapping[str, bytes] | None = None,
 ) -> BundleDraft:
     """Puts a bundle together without writing it.
 
@@ -92,6 +104,7 @@ def compose_bundle(
         recipe: Recipe of the model.
         contract: How to feed the model and read it.
         facts: What else model.json shall say: JSON values.
+        files: What else shall lie in the folder, content by name; `facts` records it.
 
     Returns:
         The bundle, for `write_bundles`.
@@ -117,7 +130,8 @@ def compose_bundle(
         manifest=manifest,
     )
     return BundleDraft(
-        bundle=bundle, files={f"{name}.tflite": tflite, MANIFEST_NAME: text.encode(), LABELS_NAME: labels}
+        bundle=bundle,
+        files={**(files or {}), f"{name}.tflite": tflite, MANIFEST_NAME: text.encode(), LABELS_NAME: labels},
     )
 
 
@@ -136,6 +150,78 @@ def write_bundles(drafts: Sequence[BundleDraft], *, overwrite: bool) -> None:
     write_directories(contents, overwrite=overwrite, marker=MANIFEST_NAME)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRecord:
+    """What model.json says of the other files of a bundle, before anyone has looked at them.
+
+    Attributes:
+        directory: The folder.
+        name: Name of the .tflite without its suffix.
+        recipe: Recipe of the file.
+        size_bytes: Size of the .tflite.
+        sha256: Hash of the .tflite.
+        labels_sha256: Hash of labels.txt.
+        contract: The contract as JSON.
+        manifest: Everything in model.json.
+    """
+
+    directory: Path
+    name: str
+    recipe: str
+    size_bytes: int
+    sha256: str
+    labels_sha256: str
+    contract: Any = field(repr=False)
+    manifest: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def tflite(self) -> Path:
+        """Path of the .tflite."""
+        return self.directory / f"{self.name}.tflite"
+
+    @property
+    def labels(self) -> Path:
+        """Path of labels.txt."""
+        return self.directory / LABELS_NAME
+
+
+def read_record(directory: Path) -> BundleRecord:
+    """Reads model.json alone.
+
+    Args:
+        directory: The bundle's folder.
+
+    Returns:
+        What it records.
+
+    Raises:
+        UnreadableFileError: The folder is no bundle or a field is missing or wrong.
+    """
+    path = directory / MANIFEST_NAME
+    manifest = _read_manifest(path)
+    try:
+        name, tflite, recipe = str(manifest["name"]), manifest["tflite"], str(manifest["recipe"])
+        sha256, labels_sha256 = str(tflite["sha256"]), str(manifest["labels"]["sha256"])
+        size_bytes = int(tflite["size_bytes"])
+        contract = manifest["contract"]
+    except KeyError as error:
+        raise UnreadableFileError(path=path, problem=f"it lacks {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnreadableFileError(path=path, problem=f"a field has the wrong type ({error})") from error
+    if name != Path(name).name or not name:
+        raise UnreadableFileError(path=path, problem=f"{name!r} is no file name")
+    return BundleRecord(
+        directory=directory,
+        name=name,
+        recipe=recipe,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        labels_sha256=labels_sha256,
+        contract=contract,
+        manifest=manifest,
+    )
+
+
 def load_bundle(directory: Path | str) -> Bundle:
     """Reads a bundle and checks its hashes.
 
@@ -149,39 +235,26 @@ def load_bundle(directory: Path | str) -> Bundle:
         UnreadableFileError: The folder is no bundle or a field is missing or wrong.
         BundleChangedError: The .tflite or labels.txt changed since it was written.
     """
-    directory = Path(directory)
-    path = directory / MANIFEST_NAME
-    manifest = _read_manifest(path)
-    try:
-        name, tflite, recipe = str(manifest["name"]), manifest["tflite"], str(manifest["recipe"])
-        hashes = {f"{name}.tflite": str(tflite["sha256"]), LABELS_NAME: str(manifest["labels"]["sha256"])}
-        size_bytes = int(tflite["size_bytes"])
-        contract = manifest["contract"]
-    except KeyError as error:
-        raise UnreadableFileError(path=path, problem=f"it lacks {error}") from error
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UnreadableFileError(path=path, problem=f"a field has the wrong type ({error})") from error
-    if name != Path(name).name or not name:
-        raise UnreadableFileError(path=path, problem=f"{name!r} is no file name")
-    for file_name, expected in hashes.items():
-        _check_hash(directory / file_name, expected)
+    record = read_record(Path(directory))
+    check_hash(record.tflite, record.sha256)
+    check_hash(record.labels, record.labels_sha256)
     return Bundle(
-        directory=directory,
-        name=name,
-        recipe=recipe,
-        contract=ModelContract.from_json(contract, labels=read_labels(directory / LABELS_NAME), source=path),
-        size_bytes=size_bytes,
-        sha256=hashes[f"{name}.tflite"],
-        manifest=manifest,
+        directory=record.directory,
+        name=record.name,
+        recipe=record.recipe,
+        contract=ModelContract.from_json(
+            record.contract, labels=read_labels(record.labels), source=record.directory / MANIFEST_NAME
+        ),
+        size_bytes=record.size_bytes,
+        sha256=record.sha256,
+        manifest=record.manifest,
     )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     hint = "name a bundle folder that mobile-deploy export wrote"
     try:
-        if path.stat().st_size > _LARGEST_MANIFEST_BYTES:
-            raise UnreadableFileError(path=path, problem="it is too large for a model.json", hint=hint)
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(_read_small(path, most_bytes=_LARGEST_MANIFEST_BYTES, hint=hint).decode("utf-8"))
     except FileNotFoundError as error:
         raise UnreadableFileError(
             path=path.parent, problem="there is no model.json, so it is no bundle", hint=hint
@@ -195,8 +268,32 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_hash(path: Path, expected: str) -> None:
+def _read_small(path: Path, *, most_bytes: int, hint: str = "") -> bytes:
+    """Reads a file whose kind is never large.
+
+    Raises:
+        UnreadableFileError: It is too large, or no file: opening a pipe would wait for ever.
+        OSError: The system refuses.
+    """
+    if path.exists() and not path.is_file():
+        raise UnreadableFileError(path=path, problem="it is no file", hint=hint)
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise UnreadableFileError(path=path, problem=f"it is too large: over {most_bytes // 10**6} MB", hint=hint)
+    return data
+
+
+def check_hash(path: Path, expected: str) -> None:
+    """Holds a file of a bundle against its recorded hash.
+
+    Raises:
+        UnreadableFileError: The file is missing or cannot be read.
+        BundleChangedError: It is not the file that was written.
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise UnreadableFileError(path=path, problem="it is no file")
         found = sha256_of_file(path)
     except (OSError, ValueError) as error:  # a ValueError where no file can have such a name
         raise UnreadableFileError(path=path, problem=f"it cannot be read ({error})") from error
@@ -214,12 +311,17 @@ def read_labels(path: Path) -> tuple[str, ...]:
         The names.
 
     Raises:
-        UnreadableFileError: The file is missing, is no text, or holds a blank line in the middle.
+        UnreadableFileError: The file is missing, is no text, holds a blank line in the middle or what would move the
+            cursor of a terminal.
     """
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+        text = _read_small(path, most_bytes=_LARGEST_LABELS_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         raise UnreadableFileError(path=path, problem=f"it cannot be read as UTF-8 text ({error})") from error
+    lines = [line.strip() for line in text.rstrip().splitlines()]
     if "" in lines:
         raise UnreadableFileError(path=path, problem=f"line {lines.index('') + 1} is blank; a class needs a name")
+    for number, line in enumerate(lines, start=1):
+        if _CONTROL.search(line):
+            raise UnreadableFileError(path=path, problem=f"line {number} holds a control character")
     return tuple(lines)

@@ -11,7 +11,6 @@ which a uint8 input tensor holds as p itself, an int8 one as p - 128, and a floa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
@@ -27,6 +26,11 @@ OUTPUT_MEANINGS: tuple[OutputMeaning, ...] = get_args(OutputMeaning)
 
 # What every contract says of its input; read back, so that a file that means something else is refused.
 _FIXED = {"layout": "NHWC", "color": "RGB", "resize": "bilinear-antialiased"}
+
+# Beyond what any network for a phone takes or gives; a contract from a stranger may not make its reader allocate more.
+LARGEST_SIDE = 4096
+LARGEST_OUTPUT = 16_000_000
+_LARGEST_REAL = 1e9
 
 _Kind = TypeVar("_Kind")
 
@@ -211,14 +215,14 @@ def _exactly(raw: object, kind: type[_Kind]) -> _Kind:
 
 
 def _number(raw: object) -> float:
-    if type(raw) not in (int, float) or not math.isfinite(raw):  # type: ignore[arg-type]  # its type is known by then
-        raise ValueError(f"{raw!r} is not a number")
+    if type(raw) not in (int, float) or not abs(raw) <= _LARGEST_REAL:  # type: ignore[arg-type]  # its type is known by then
+        raise ValueError(f"{raw!r} is not a number between -{_LARGEST_REAL:g} and {_LARGEST_REAL:g}")
     return float(raw)  # type: ignore[arg-type]
 
 
-def _count(raw: object) -> int:
-    if _exactly(raw, int) < 1:
-        raise ValueError(f"{raw!r} is not positive")
+def _count(raw: object, *, most: int) -> int:
+    if not 1 <= _exactly(raw, int) <= most:
+        raise ValueError(f"{raw!r} is not from 1 to {most}")
     return _exactly(raw, int)
 
 
@@ -235,7 +239,10 @@ def _parse_quantization(raw: Mapping[str, Any] | None) -> Quantization | None:
     scale = _number(raw["scale"])
     if scale <= 0:
         raise ValueError(f"scale {scale} is not positive")
-    return Quantization(scale=scale, zero_point=_exactly(raw["zero_point"], int))
+    zero_point = _exactly(raw["zero_point"], int)
+    if not -(2**31) <= zero_point < 2**31:
+        raise ValueError(f"zero point {zero_point} is no 32-bit integer")
+    return Quantization(scale=scale, zero_point=zero_point)
 
 
 def _parse_input(raw: Mapping[str, Any]) -> InputContract:
@@ -245,7 +252,7 @@ def _parse_input(raw: Mapping[str, Any]) -> InputContract:
     if low >= high:
         raise ValueError(f"range {low} to {high} is empty")
     return InputContract(
-        side=_count(raw["side"]),
+        side=_count(raw["side"], most=LARGEST_SIDE),
         dtype=_one_of(raw["dtype"], IO_TYPES),
         low=low,
         high=high,
@@ -258,7 +265,7 @@ def _parse_output(raw: Mapping[str, Any]) -> OutputContract:
     return OutputContract(
         dtype=_one_of(raw["dtype"], IO_TYPES),
         meaning=_one_of(raw["meaning"], OUTPUT_MEANINGS),
-        size=_count(raw["size"]),
+        size=_count(raw["size"], most=LARGEST_OUTPUT),
         quantization=_parse_quantization(raw["quantization"]),
     )
 

@@ -2,7 +2,10 @@
 
     MobileDeployError
     ├── BelowBarError               exit 1  a result below the bar that was asked for
-    │   └── AuditFailedError                in pipeline/results.py
+    │   ├── MissedBarError                  in pipeline/evaluation_results.py
+    │   ├── VerificationFailedError         in pipeline/verification.py
+    │   ├── AuditFailedError                in pipeline/results.py
+    │   └── BudgetMissedError               in pipeline/results.py
     ├── UsageError                  exit 2  the request itself is wrong
     │   ├── UnknownNameError
     │   ├── BadOptionError
@@ -33,6 +36,7 @@
         ├── UnsafeLayerError
         │   └── LambdaLayerError
         ├── CustomLayerError
+        ├── NotTheTwinError                 in tflite/twins.py
         └── BundleChangedError              in bundle.py
 
 A message says what failed with the value, then what is allowed; `hint` is the next command or step.
@@ -41,9 +45,13 @@ Leaf classes keep the values they were made from as attributes and make the mess
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
+
+_LONGEST_MESSAGE = 4000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class MobileDeployError(Exception):
@@ -57,9 +65,20 @@ class MobileDeployError(Exception):
     exit_code: ClassVar[int] = 4
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
+
+
+def printable(text: str) -> str:
+    r"""Makes a text fit for a terminal: names from untrusted files may be megabytes or move the cursor.
+
+    >>> printable("unknown variant '\x1b[2J'")
+    "unknown variant '\\x1b[2J'"
+    """
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[: _LONGEST_MESSAGE // 2]} ... {text[-_LONGEST_MESSAGE // 2 :]}"
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 class BelowBarError(MobileDeployError):

@@ -138,6 +138,81 @@ def get_recipe(name: str) -> Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One way to make a quantized file lose less.
+
+    Attributes:
+        name: The `--repair` name.
+        default_for: Weight granularities that try it unasked.
+        trusts_pictures: Whether it takes what the calibration pictures do not show for not there. It is tried unasked
+            only on pictures of the task: cutting ranges on the pictures that ship costs V2 four points (measured).
+        activation_bits: Widths of activations that it can help.
+        excludes: A repair that does the same job in another way.
+    """
+
+    name: str
+    default_for: tuple[Granularity, ...]
+    activation_bits: tuple[int, ...] = (8, 16)
+    trusts_pictures: bool = False
+    excludes: str = ""
+
+
+# In the order in which they are applied. What each does is told in tflite/equalize.py, range_choice.py and
+# bias_correction.py. Channels of a kernel matter to each other only where they share a scale.
+_REPAIRS = (
+    Repair(name="dead-channels", default_for=("per-tensor",)),
+    Repair(name="equalization", default_for=("per-tensor",)),
+    Repair(name="percentile-ranges", default_for=(), activation_bits=(8,), trusts_pictures=True, excludes="mse-ranges"),
+    Repair(
+        name="mse-ranges",
+        default_for=GRANULARITIES,
+        activation_bits=(8,),
+        trusts_pictures=True,
+        excludes="percentile-ranges",
+    ),
+    Repair(name="bias-correction", default_for=GRANULARITIES),
+)
+REPAIRS: dict[str, Repair] = {repair.name: repair for repair in _REPAIRS}
+
+
+def resolve_repairs(names: Iterable[str] | None, granularity: Granularity, *, own_pictures: bool) -> tuple[str, ...]:
+    """Turns `--repair` into the repairs to try, in the order in which they are applied.
+
+    Args:
+        names: Repair names; "none" alone for no repair; None for those that suit the granularity.
+        granularity: What a weight scale covers.
+        own_pictures: Whether the calibration pictures are of the task, and not those that ship.
+
+    Returns:
+        Repair names.
+
+    Raises:
+        UnknownNameError: A name is no repair.
+        BadOptionError: Two names exclude each other, or "none" is not alone.
+
+    >>> resolve_repairs(None, "per-channel", own_pictures=True)
+    ('mse-ranges', 'bias-correction')
+    """
+    if names is None:
+        return tuple(
+            repair.name
+            for repair in _REPAIRS
+            if granularity in repair.default_for and (own_pictures or not repair.trusts_pictures)
+        )
+    asked = tuple(dict.fromkeys(names))
+    if asked == ("none",):
+        return ()
+    for name in asked:
+        if name == "none":
+            raise BadOptionError(option="--repair", problem="none stands alone")
+        if name not in REPAIRS:
+            raise UnknownNameError(kind="repair", name=name, known=("none", *REPAIRS))
+        if REPAIRS[name].excludes in asked:
+            raise BadOptionError(option="--repair", problem=f"{name} and {REPAIRS[name].excludes} exclude each other")
+    return tuple(name for name in REPAIRS if name in asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeRequest:
     """A recipe together with the input and output type it shall have.
 

@@ -139,7 +139,7 @@ def test_the_ground_floors_use_the_standard_library_only(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_nothing_is_used_that_only_posix_systems_have(path):
-    modules = {name.partition(".")[0] for name in imported(path)} & POSIX_MODULES
+    modules = ({name.partition(".")[0] for name in imported(path)} & POSIX_MODULES) - guarded_imports(path)
     attributes = {
         f"{node.value.id}.{node.attr}"
         for node in ast.walk(tree(path))
@@ -148,6 +148,26 @@ def test_nothing_is_used_that_only_posix_systems_have(path):
         and node.attr in POSIX_ATTRIBUTES.get(node.value.id, ())
     }
     assert modules | attributes == set()
+
+
+def guarded_imports(path: Path) -> set[str]:
+    """Modules imported alone in a `try` that goes on without them."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Try(body=[ast.Import(names=[ast.alias(name=name)])], handlers=[ast.ExceptHandler(type=caught)]):
+                if ast.unparse(caught) == "ImportError":
+                    found.add(name)
+    return found
+
+
+def test_an_import_counts_as_guarded_only_where_its_absence_is_caught(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        "try:\n    import resource\nexcept ImportError:\n    pass\nimport fcntl\n"
+        "try:\n    import pwd\nexcept OSError:\n    pass\n"
+    )
+    assert guarded_imports(module) == {"resource"}
 
 
 def test_no_module_is_a_drawer_for_everything():

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +145,22 @@ def test_an_enormous_manifest_is_not_read(written):
     refused(written.directory, "too large")
 
 
+def test_enormous_labels_are_not_read(written):
+    with (written.directory / "labels.txt").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(UnreadableFileError, match="too large: over 16 MB"):
+        read_labels(written.directory / "labels.txt")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["model.json", "labels.txt", "tiny-int8.tflite"])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(written, name):
+    path = written.directory / name
+    path.unlink()
+    os.mkfifo(path)
+    refused(written.directory, "it is no file")
+
+
 @pytest.mark.parametrize("version", [None, 0, 2, "1", []])
 def test_another_schema_is_refused_with_both_versions(written, version):
     edit(written, lambda manifest: manifest.update(schema_version=version))
@@ -223,6 +241,13 @@ def test_a_blank_line_among_labels_is_named(tmp_path, data, line):
 def test_labels_in_another_encoding_are_refused(tmp_path, data):
     with pytest.raises(UnreadableFileError, match="UTF-8"):
         read_labels(labels_file(tmp_path, data))
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x07", "\x7f", "\x9b"])
+def test_labels_that_would_move_the_cursor_of_a_terminal_are_refused(tmp_path, character):
+    with pytest.raises(UnreadableFileError, match="line 2 holds a control character"):
+        read_labels(labels_file(tmp_path, f"cat\ndog{character}[2J\n".encode()))
+    assert read_labels(labels_file(tmp_path, b"n02084071\tdog\n")) == ("n02084071\tdog",)
 
 
 def test_missing_labels_are_refused(tmp_path):

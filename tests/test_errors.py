@@ -6,7 +6,7 @@ import re
 from importlib import import_module
 
 import mobile_deploy.errors as errors
-from mobile_deploy.errors import MobileDeployError, UnknownNameError
+from mobile_deploy.errors import MobileDeployError, UnknownNameError, UnreadableFileError
 
 
 def descendants(kind: type[MobileDeployError]) -> set[type[MobileDeployError]]:
@@ -25,10 +25,26 @@ def drawn() -> dict[str, str]:
 
 
 def test_the_drawing_shows_every_class_under_its_parent():
-    for module in ("bundle", "pipeline.results", "tflite.convert", "tflite.quantize", "tflite.runner"):
+    for module in (
+        "bundle",
+        "pipeline.evaluation_results",
+        "pipeline.results",
+        "pipeline.verification",
+        "tflite.convert",
+        "tflite.quantize",
+        "tflite.runner",
+    ):
         import_module(f"mobile_deploy.{module}")
     ours = [kind for kind in descendants(MobileDeployError) if kind.__module__.startswith("mobile_deploy.")]
     assert drawn() == {kind.__name__: kind.__base__.__name__ for kind in ours}
+
+
+def test_what_a_strangers_file_holds_cannot_flood_or_steer_a_terminal():
+    error = UnreadableFileError(path="m.tflite", problem=f"\x1b[2J\x9b {'x' * 10**6} is\nno\tname", hint="\x07")
+    assert error.message.startswith("cannot use m.tflite: \\x1b[2J\\x9b xxx")
+    assert error.message.endswith("xxx is\nno\tname")
+    assert len(error.message) < 4100
+    assert (str(error), error.hint) == (error.message, "\\x07")
 
 
 def test_a_near_name_is_shown_before_all_known_ones():

@@ -14,10 +14,14 @@ import mobile_deploy
 
 FUNCTIONS = {
     "build_model": "mobile_deploy.models.build",
+    "debug": "mobile_deploy.pipeline.debug",
+    "evaluate": "mobile_deploy.pipeline.evaluate",
     "export": "mobile_deploy.pipeline.export",
+    "inspect": "mobile_deploy.pipeline.inspect",
     "load_bundle": "mobile_deploy.bundle",
     "predict": "mobile_deploy.pipeline.predict",
     "quantize": "mobile_deploy.pipeline.quantize",
+    "verify": "mobile_deploy.pipeline.verify",
 }
 
 

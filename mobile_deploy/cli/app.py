@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import mobile_deploy
-from mobile_deploy.cli import doctor, export, predict, quantize, variants
+from mobile_deploy.cli import debug, doctor, evaluate, export, inspect, predict, quantize, variants, verify
 from mobile_deploy.cli.output import Problem, report_failure
 from mobile_deploy.errors import MobileDeployError, UsageError
 
@@ -27,6 +27,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export.run,
     "quantize": quantize.run,
     "predict": predict.run,
+    "evaluate": evaluate.run,
+    "debug": debug.run,
+    "inspect": inspect.run,
+    "verify": verify.run,
     "variants": variants.run,
     "doctor": doctor.run,
 }

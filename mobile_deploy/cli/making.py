@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mobile_deploy.cli.output import emit
+from mobile_deploy.errors import MobileDeployError
 from mobile_deploy.report.tables import print_table
 
 if TYPE_CHECKING:  # what the job needs takes half a second to load, which --help shall not wait for
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # what the job needs takes half a second to load, which --hel
 
 
 def emit_made(command: str, make: Callable[[], ExportResult], *, as_json: bool) -> None:
-    """Runs a job and prints its result, also when some files failed their audit.
+    """Runs a job and prints its result, also when some files failed their audit or the accuracy budget.
 
     Args:
         command: Name of the command.
@@ -24,21 +25,21 @@ def emit_made(command: str, make: Callable[[], ExportResult], *, as_json: bool) 
         as_json: Whether to print the envelope.
 
     Raises:
-        typer.Exit: A file failed its audit.
+        typer.Exit: A file failed its audit, or none is inside the accuracy budget.
     """
-    from mobile_deploy.pipeline.results import AuditFailedError
+    from mobile_deploy.pipeline.results import AuditFailedError, BudgetMissedError
 
-    errors = []
+    errors: list[MobileDeployError] = []
     try:
         result = make()
-    except AuditFailedError as error:
+    except (AuditFailedError, BudgetMissedError) as error:
         result, errors = error.result, [error]
     emit(
         command,
         result.to_json(),
         show=lambda: _show(result),
         as_json=as_json,
-        partial=result.untrained,
+        partial=result.untrained or bool(result.skipped),
         errors=errors,
     )
 
@@ -49,6 +50,9 @@ def _show(result: ExportResult) -> None:
     if result.notes:
         typer.echo("")
     print_table(result.table())
+    if result.climb is not None:
+        typer.echo("")
+        print_table(result.climb.table())
     if not result.bundles:
         return
     typer.echo("\nwritten")

@@ -13,6 +13,7 @@ import typer
 
 from mobile_deploy.contract import Fit
 from mobile_deploy.errors import BadOptionError
+from mobile_deploy.recipes import REPAIRS
 
 # How the command speaks.
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout and nothing else.")]
@@ -70,8 +71,20 @@ GranularityOption = Annotated[
     str, typer.Option("--granularity", metavar="per-channel|per-tensor", help="What one weight scale covers.")
 ]
 
+RepairOption = Annotated[
+    str | None,
+    typer.Option(
+        "--repair",
+        metavar="LIST|none",
+        help=f"What to try against the losses of int8: {', '.join(REPAIRS)}; by default what suits the granularity.",
+    ),
+]
 AllowFloatOpsOption = Annotated[
     bool, typer.Option("--allow-float-ops", help="Write an integer recipe although some operators stay float.")
+]
+
+GoldenOption = Annotated[
+    bool, typer.Option("--golden", help="Also write inputs with their outputs, which `verify` replays.")
 ]
 
 # Pictures.
@@ -92,6 +105,16 @@ CalibrationSamplesOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Labelled pictures to measure accuracy on.")
+]
+MaxDropOption = Annotated[
+    str | None,
+    typer.Option("--max-drop", metavar="POINTS", help="Most that top-1 may drop, in percentage points: 0.5 or 0.5%."),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="xnnpack|gpu|edgetpu|ethos-u", help="What the file shall run on, for what --max-drop tries."
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
@@ -137,6 +160,32 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     if low >= high:
         raise BadOptionError(option="--input-range", problem=f"{text!r}: the first number must be the smaller one")
     return low, high
+
+
+def parse_points(text: str | None, *, option: str) -> float | None:
+    """Reads percentage points, with or without a percent sign; None stays None.
+
+    Args:
+        text: Such as "0.5" or "0.5%".
+        option: What to name in errors.
+
+    Raises:
+        BadOptionError: It is no number from 0 to 100.
+
+    >>> parse_points("0.5%", option="--max-drop")
+    0.5
+    """
+    if text is None:
+        return None
+    try:
+        points = float(text.strip().removesuffix("%"))
+    except ValueError as error:
+        raise BadOptionError(
+            option=option, problem=f"{text!r} is no number of percentage points such as 0.5"
+        ) from error
+    if not 0 <= points <= 100:  # NaN is not
+        raise BadOptionError(option=option, problem=f"{text!r} is not from 0 to 100 percentage points")
+    return points
 
 
 def parse_fit(text: str | None) -> Fit | None:

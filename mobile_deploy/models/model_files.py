@@ -77,6 +77,18 @@ def read_model_file(path: Path) -> ModelFile:
     )
 
 
+def looks_like_keras(path: Path) -> bool:
+    """Tells a Keras model file, by its name or its first bytes, from every other kind; a damaged one is one too.
+
+    Raises:
+        UnreadableFileError: The file is not there or may not be read.
+    """
+    if path.suffix.lower() in (*_SUFFIXES.values(), ".hdf5"):
+        return True
+    with _damage_named(path), path.open("rb") as file:
+        return file.read(len(_HDF5_MAGIC)).startswith((_ZIP_MAGIC, _HDF5_MAGIC))
+
+
 def write_copy(file: ModelFile, config: Mapping[str, Any], folder: Path) -> Path:
     """Writes a model file with the same weights and another configuration.
 

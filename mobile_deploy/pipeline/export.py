@@ -46,15 +46,19 @@ def export(
     labels: Path | str | None = None,
     io: str | None = None,
     granularity: str = "per-channel",
+    repair: Sequence[str] | None = None,
     calibration: CalibrationSource | None = None,
     calibration_samples: int = DEFAULT_SAMPLES,
     fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
     data: Path | str | None = None,
+    max_drop: float | None = None,
+    target: str | None = None,
     output: Path | str = "build",
     overwrite: bool = False,
     allow_float_ops: bool = False,
+    golden: bool = False,
     trust: bool = False,
     seed: int = 0,
     progress: ProgressReporter | None = None,
@@ -73,15 +77,21 @@ def export(
         labels: File of class names, one a line, in output order.
         io: "uint8", "int8" or "float32"; by default each recipe's own.
         granularity: "per-channel" or "per-tensor" weight scales.
+        repair: What to try against the losses of int8 and int16x8, such as ("mse-ranges", "bias-correction"), or
+            ("none",); by default what suits the granularity.
         calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
         calibration_samples: Most pictures to take from it.
         fit: How a picture becomes a square, such as "stretch"; needed for `model`.
         input_range: Pixel range that `model` takes, where it does not say so itself.
         output_meaning: "softmax", "logits", "sigmoid" or "embedding", where `model` does not say so itself.
         data: Folder of labelled pictures to measure accuracy on.
+        max_drop: Most that int8's top-1 may lie below float's on `data`, in percentage points; costlier files are tried
+            until one holds.
+        target: What the file shall run on, such as "ethos-u", where that allows `max_drop` to try more.
         output: Folder to write the bundles into.
         overwrite: Whether bundles may be replaced.
         allow_float_ops: Whether float leftovers in an integer recipe are accepted.
+        golden: Whether the bundles shall hold golden vectors, for `verify` to replay.
         trust: Whether a SavedModel may be loaded, which can run code.
         seed: Of initial weights and of the choice of calibration pictures.
         progress: Who listens; nobody if None.
@@ -91,6 +101,7 @@ def export(
 
     Raises:
         AuditFailedError: A file is not what was asked for; the others were written.
+        BudgetMissedError: No int8 file is within `max_drop`; the best was written.
         MobileDeployError: Something else went wrong; nothing was written.
     """
     if (variant is None) == (model is None):
@@ -99,12 +110,16 @@ def export(
         quant=quant,
         io=io,
         granularity=granularity,
+        repair=repair,
+        max_drop=max_drop,
+        target=target,
         calibration=calibration,
         calibration_samples=calibration_samples,
         data=data,
         output=output,
         overwrite=overwrite,
         allow_float_ops=allow_float_ops,
+        golden=golden,
         seed=seed,
         progress=progress,
         float_source="the converted model",

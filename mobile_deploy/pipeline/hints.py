@@ -11,7 +11,7 @@ from typing import Any
 from mobile_deploy.bundle import read_labels
 from mobile_deploy.contract import OUTPUT_MEANINGS, Fit, OutputMeaning
 from mobile_deploy.errors import BadOptionError, UnknownNameError
-from mobile_deploy.pipeline.making import FloatModel
+from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.tflite.affine import Affine, network_range
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import describe_float_input, name_outputs, output_meaning

@@ -9,13 +9,15 @@ from pathlib import Path
 from mobile_deploy.contract import OutputMeaning
 from mobile_deploy.data.calibration import BUILTIN, CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures, load_dataset
+from mobile_deploy.data.feed import about_skipped
 from mobile_deploy.evaluation.accuracy import check_scorable
 from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
-from mobile_deploy.pipeline.making import FloatModel, calibrate, make_bundles
-from mobile_deploy.pipeline.options import MakeOptions, check_granularity, needs_calibration
+from mobile_deploy.pipeline.float_model import FloatModel
+from mobile_deploy.pipeline.making import MadeFile, calibrate, make_bundles
+from mobile_deploy.pipeline.options import MakeOptions, check_granularity, make_budget, needs_calibration
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
-from mobile_deploy.pipeline.results import AuditFailedError, ExportResult
-from mobile_deploy.recipes import resolve_recipes
+from mobile_deploy.pipeline.results import AuditFailedError, BudgetMissedError, ExportResult
+from mobile_deploy.recipes import resolve_recipes, resolve_repairs
 from mobile_deploy.tflite.trial import TrialProcess
 
 
@@ -47,7 +49,7 @@ class Job:
 
     def _on_shipped_pictures(self) -> tuple[str, ...]:
         """Repeats what was asked for where it can ruin accuracy."""
-        if isinstance(self.calibration, str) and self.calibration == BUILTIN:
+        if _is_builtin(self.calibration):
             return ("Calibrated on the pictures that ship, as asked for, and not on pictures of your task.",)
         return ()
 
@@ -83,22 +85,41 @@ class Job:
 
         Raises:
             AuditFailedError: A file is not what was asked for; the others were written.
+            BudgetMissedError: No file is inside the accuracy budget; the best was written.
             MobileDeployError: Something else went wrong.
         """
         calibration = None
         if pictures is not None:
-            calibration = calibrate(model, pictures, source=self.options.float_source, progress=self.progress)
+            calibration = calibrate(
+                model, pictures, trial=trial, source=self.options.float_source, progress=self.progress
+            )
             skipped = tuple(f"Skipped {file.name}: {file.reason}." for file in pictures.manifest.skipped)
             notes = (*notes, *self._on_shipped_pictures(), *skipped, *pictures.manifest.warnings)
         made = make_bundles(
             model, self.options, calibration=calibration, pictures=dataset, trial=trial, progress=self.progress
         )
+        matched = () if dataset is None else dataset.notes
         result = ExportResult(
-            files=made.files, untrained=model.untrained, notes=notes, float_accuracy=made.float_accuracy
+            files=made.files,
+            untrained=model.untrained,
+            notes=(*notes, *matched, *about_skipped(made.skipped), *_about_repairs(made.files)),
+            skipped=made.skipped,
+            float_accuracy=made.float_accuracy,
+            climb=made.climb,
         )
         if any(file.bundle is None for file in made.files):
             raise AuditFailedError(result=result)
+        if made.climb is not None and not made.climb.is_within:
+            raise BudgetMissedError(result=result)
         return result
+
+
+def _is_builtin(calibration: CalibrationSource | None) -> bool:
+    return isinstance(calibration, str) and calibration == BUILTIN
+
+
+def _about_repairs(files: Sequence[MadeFile]) -> tuple[str, ...]:
+    return tuple(f"{file.request.recipe.name}: {file.repairs}." for file in files if file.repairs is not None)
 
 
 def make_job(
@@ -106,12 +127,16 @@ def make_job(
     quant: Sequence[str],
     io: str | None,
     granularity: str,
+    repair: Sequence[str] | None,
+    max_drop: float | None,
+    target: str | None,
     calibration: CalibrationSource | None,
     calibration_samples: int,
     data: Path | str | None,
     output: Path | str,
     overwrite: bool,
     allow_float_ops: bool,
+    golden: bool,
     seed: int,
     progress: ProgressReporter | None,
     float_source: object = "the float .tflite",
@@ -119,16 +144,24 @@ def make_job(
     """Checks the words of a request and makes a job of them.
 
     Raises:
-        UsageError: A recipe, type or granularity is unknown or impossible.
+        UsageError: A recipe, type, granularity or repair is unknown or impossible.
     """
     requests = resolve_recipes((quant,) if isinstance(quant, str) else quant, io=io)
+    grain = check_granularity(granularity, requests)
     return Job(
         options=MakeOptions(
             requests=requests,
-            granularity=check_granularity(granularity, requests),
+            granularity=grain,
+            repairs=resolve_repairs(
+                (repair,) if isinstance(repair, str) else repair,
+                grain,
+                own_pictures=not (calibration is None or _is_builtin(calibration)),
+            ),
+            budget=make_budget(max_drop, target, requests, data=data, repair=repair),
             output=Path(output),
             overwrite=overwrite,
             allow_float_ops=allow_float_ops,
+            golden=golden,
             float_source=float_source,
         ),
         calibration=calibration,

@@ -5,69 +5,34 @@ float file -> ranges on calibration pictures -> one quantization per recipe -> a
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from mobile_deploy import __version__
 from mobile_deploy.bundle import Bundle, BundleDraft, compose_bundle, write_bundles
-from mobile_deploy.contract import InputContract, ModelContract, OutputMeaning
 from mobile_deploy.data.calibration import CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures
-from mobile_deploy.data.manifest import CalibrationManifest
-from mobile_deploy.evaluation.accuracy import Accuracy, Candidate, score
-from mobile_deploy.files import refusals_named, sha256_of_bytes
-from mobile_deploy.pipeline.options import MakeOptions, bundle_name
+from mobile_deploy.data.manifest import SkippedFile
+from mobile_deploy.evaluation.accuracy import Accuracy
+from mobile_deploy.evaluation.golden import make_golden
+from mobile_deploy.files import sha256_of_bytes
+from mobile_deploy.pipeline.drafting import Calibration, Draft, Drafter
+from mobile_deploy.pipeline.float_model import FloatModel
+from mobile_deploy.pipeline.judging import Judge
+from mobile_deploy.pipeline.ladder import Climb, climb
+from mobile_deploy.pipeline.options import BUDGETED, MakeOptions, bundle_name
 from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.pipeline.repairing import RepairBench, RepairReport
 from mobile_deploy.recipes import RecipeRequest, resolve_recipes
-from mobile_deploy.tflite.audit import AuditReport, audit_graph
-from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
-from mobile_deploy.tflite.graph import read_graph
-from mobile_deploy.tflite.interface import contract_for
-from mobile_deploy.tflite.quantize import quantize
+from mobile_deploy.tflite.audit import AuditReport
+from mobile_deploy.tflite.graph import load_model
 from mobile_deploy.tflite.trial import TrialProcess
+from mobile_deploy.tflite.write import serialize
 
 _FLOAT = "float32"
 _TOOLS = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy", "pillow")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloatModel:
-    """A float .tflite that is understood: where everything else is made from.
-
-    Attributes:
-        data: Bytes of the file.
-        name: Start of the bundles' names.
-        input: What goes in.
-        meaning: What comes out.
-        labels: Class names in output order.
-        wnids: WordNet identifiers in the same order, where the classes have them.
-        facts: What model.json says of its origin.
-        untrained: Whether its weights are random, in the head at least.
-        notes: What the user should know of its origin, one sentence each.
-    """
-
-    data: bytes = field(repr=False)
-    name: str
-    input: InputContract
-    meaning: OutputMeaning
-    labels: tuple[str, ...] = field(repr=False)
-    wnids: tuple[str, ...] = field(default=(), repr=False)
-    facts: Mapping[str, Any] = field(repr=False)
-    untrained: bool = False
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """Activation ranges and the pictures behind them."""
-
-    ranges: ActivationRanges = field(repr=False)
-    manifest: CalibrationManifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +46,7 @@ class MadeFile:
         audit: What the audit found.
         bundle: The written bundle; None when the audit failed.
         accuracy: Accuracy on labelled pictures, where there were any.
+        repairs: What repairs were worth; None for a recipe that is not calibrated.
     """
 
     request: RecipeRequest
@@ -89,6 +55,7 @@ class MadeFile:
     audit: AuditReport
     bundle: Bundle | None
     accuracy: Accuracy | None
+    repairs: RepairReport | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +65,14 @@ class MakeResult:
     Attributes:
         files: One record per recipe.
         float_accuracy: Accuracy of the float file, where there were labelled pictures.
+        skipped: Labelled pictures that could not be decoded and were left out.
+        climb: How the accuracy budget was met or missed; None where there was none.
     """
 
     files: tuple[MadeFile, ...]
     float_accuracy: Accuracy | None
+    skipped: tuple[SkippedFile, ...] = ()
+    climb: Climb | None = None
 
 
 def _installed(name: str) -> str:
@@ -118,13 +89,14 @@ def tool_versions() -> dict[str, str]:
 
 
 def calibrate(
-    model: FloatModel, pictures: CalibrationSet, *, source: object, progress: ProgressReporter
+    model: FloatModel, pictures: CalibrationSet, *, trial: TrialProcess, source: object, progress: ProgressReporter
 ) -> Calibration:
     """Measures activation ranges on calibration pictures.
 
     Args:
         model: The float file.
         pictures: What to run through it.
+        trial: The child process that candidate files run in.
         source: What to call the float file in errors.
         progress: Who listens.
 
@@ -135,8 +107,8 @@ def calibrate(
         InterpreterError: The file does not run or gives no finite numbers.
     """
     with progress.stage(f"calibrate on {pictures.manifest.count} pictures") as advance:
-        ranges = measure_ranges(model.data, pictures.images, model.input, source=source, progress=advance)
-    return Calibration(ranges=ranges, manifest=pictures.manifest)
+        bench = RepairBench(model, pictures.images, child=trial.child, source=source, progress=advance)
+    return Calibration(bench=bench, manifest=pictures.manifest)
 
 
 def make_bundles(
@@ -166,12 +138,19 @@ def make_bundles(
     Raises:
         MobileDeployError: Quantization, scoring or writing failed.
     """
-    drafts = []
+    drafter = Drafter(model=model, options=options, calibration=calibration, trial=trial)
+    judge = None if pictures is None else Judge(model, pictures, progress=progress)
+    drafts, found = [], None
     for request in options.requests:
-        with progress.stage(f"quantize and audit {request.recipe.name}"):
-            drafts.append(_draft(model, options, request, calibration, trial))
-    accuracies = {} if pictures is None else _score(model, drafts, pictures, progress)
-    composed = [_composed(model, options, draft, calibration, accuracies) for draft in drafts]
+        if options.budget is not None and judge is not None and request.recipe.name == BUDGETED:
+            found = climb(drafter, request, options.budget, judge=judge, progress=progress)
+            drafts.append(found.draft)
+        else:
+            with progress.stage(f"quantize and audit {request.recipe.name}"):
+                drafts.append(drafter.draft(request))
+    accuracies = {} if judge is None else _accuracies(judge, drafts)
+    twin = _float_twin_sha256(drafter, drafts)
+    composed = [_composed(drafter, draft, accuracies.get(draft.request.recipe.name), twin, found) for draft in drafts]
     write_bundles([bundle for bundle in composed if bundle is not None], overwrite=options.overwrite)
     return MakeResult(
         files=tuple(
@@ -182,78 +161,40 @@ def make_bundles(
                 audit=draft.audit,
                 bundle=None if written is None else written.bundle,
                 accuracy=accuracies.get(draft.request.recipe.name),
+                repairs=draft.repairs,
             )
             for draft, written in zip(drafts, composed, strict=True)
         ),
-        float_accuracy=accuracies.get(_FLOAT),
+        float_accuracy=None if judge is None else judge.of_float().accuracy,
+        skipped=() if judge is None else judge.skipped,
+        climb=found,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    request: RecipeRequest
-    data: bytes = field(repr=False)
-    contract: ModelContract
-    repairs: Mapping[str, int]
-    audit: AuditReport
+def _accuracies(judge: Judge, drafts: Sequence[Draft]) -> dict[str, Accuracy]:
+    """Scores every draft that passed its audit, by recipe."""
+    sound = [draft for draft in drafts if not draft.audit.problems]
+    scored = judge.of_drafts(*sound)
+    return {draft.request.recipe.name: found.accuracy for draft, found in zip(sound, scored, strict=True)}
 
 
-def _draft(
-    model: FloatModel,
-    options: MakeOptions,
-    request: RecipeRequest,
-    calibration: Calibration | None,
-    trial: TrialProcess,
-) -> _Draft:
-    """Makes a file, writes it to a scratch folder, reads it back, runs it and holds it to account."""
-    made = quantize(
-        model.data,
-        request,
-        model.input,
-        granularity=options.granularity,
-        ranges=None if calibration is None else calibration.ranges,
-        source=options.float_source,
-    )
-    repairs = {"corrected_biases": made.corrected_biases, "floored_channels": made.floored_channels}
-    with (
-        refusals_named(Path(tempfile.gettempdir())),
-        tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch,
-    ):
-        path = Path(scratch) / "trial.tflite"
-        path.write_bytes(made.data)
-        written = read_graph(path.read_bytes())
-        told = trial.run(path)
-    contract = contract_for(written, request, model.input, meaning=model.meaning, labels=model.labels)
-    report = audit_graph(written, request.recipe, contract, allow_float_ops=options.allow_float_ops)
-    return _Draft(request=request, data=made.data, contract=contract, repairs=repairs, audit=report.with_trial(told))
-
-
-def _score(
-    model: FloatModel, drafts: Sequence[_Draft], pictures: LabelledPictures, progress: ProgressReporter
-) -> dict[str, Accuracy]:
-    """Scores the float file and every draft that passed its audit, by recipe."""
-    as_float = resolve_recipes([_FLOAT])[0]
-    contract = contract_for(read_graph(model.data), as_float, model.input, meaning=model.meaning, labels=model.labels)
-    candidates = {_FLOAT: Candidate(data=model.data, contract=contract)}
-    for draft in drafts:
-        if not draft.audit.problems:
-            candidates[draft.request.recipe.name] = Candidate(data=draft.data, contract=draft.contract)
-    with progress.stage(f"score {', '.join(candidates)} on {len(pictures)} pictures") as advance:
-        return score(candidates, pictures, progress=advance)
+def _float_twin_sha256(drafter: Drafter, drafts: Sequence[Draft]) -> str:
+    """Gives the hash of the file in the float32 bundle, whether that is made now or not."""
+    made = next((draft.data for draft in drafts if draft.request.recipe.name == _FLOAT), None)
+    if made is None:
+        made = drafter.with_metadata(resolve_recipes([_FLOAT])[0], serialize(load_model(drafter.model.data, source="")))
+    return sha256_of_bytes(made)
 
 
 def _composed(
-    model: FloatModel,
-    options: MakeOptions,
-    draft: _Draft,
-    calibration: Calibration | None,
-    accuracies: Mapping[str, Accuracy],
+    drafter: Drafter, draft: Draft, accuracy: Accuracy | None, float_twin_sha256: str, found: Climb | None
 ) -> BundleDraft | None:
     """Puts the bundle of a draft together; None when the draft failed its audit."""
     if draft.audit.problems:
         return None
+    model, options, calibration = drafter.model, drafter.options, drafter.calibration
     recipe = draft.request.recipe
-    accuracy = accuracies.get(recipe.name)
+    golden = make_golden(draft.data, draft.contract, source=recipe.name) if options.golden else None
     calibrated = calibration is not None and recipe.needs_calibration
     facts = {
         "io": draft.request.io,
@@ -262,9 +203,11 @@ def _composed(
         "accuracy": None if accuracy is None else accuracy.to_json(),
         **model.facts,
         "calibration": calibration.manifest.to_json() if calibration is not None and calibrated else None,
-        "repairs": dict(draft.repairs),
-        "float_twin": {"sha256": sha256_of_bytes(model.data)},
+        "repairs": dict(draft.facts),
+        "float_twin": {"sha256": float_twin_sha256},
         "tools": tool_versions(),
+        **({} if golden is None else {"golden": golden.facts}),
+        **({} if found is None or found.draft is not draft else {"budget": found.to_json()}),
     }
     return compose_bundle(
         options.output,
@@ -273,4 +216,5 @@ def _composed(
         recipe=recipe.name,
         contract=draft.contract,
         facts=facts,
+        files={} if golden is None else golden.files,
     )

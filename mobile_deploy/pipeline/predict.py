@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from mobile_deploy.bundle import Bundle
 from mobile_deploy.contract import Fit, ModelContract
 from mobile_deploy.data.images import fit_picture, load_picture
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.evaluation.accuracy import class_scores
-from mobile_deploy.pipeline.hints import given_fit, given_labels, parse_meaning
+from mobile_deploy.pipeline.hints import given_fit, given_labels
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
-from mobile_deploy.pipeline.sources import find_sidecar, refuse_what_the_bundle_says
-from mobile_deploy.report.tables import Column, ResultTable
-from mobile_deploy.tflite.graph import read_file, read_graph
-from mobile_deploy.tflite.interface import infer_contract
-from mobile_deploy.tflite.runner import InterpreterError, Runner
+from mobile_deploy.pipeline.subjects import Subject, open_subjects
+from mobile_deploy.report.tables import Column, ResultTable, what_differs
+from mobile_deploy.tflite.runner import InterpreterError
 
 TOP = 5
 
@@ -75,7 +72,7 @@ class PredictResult:
     def table(self) -> ResultTable:
         """Gives one row per guess, the models side by side."""
         columns = [Column(header="image", folds=True)]
-        for model in _what_differs(self.models):
+        for model in what_differs(self.models):
             columns += [Column(header=model, folds=True), Column(header="score", digits=4)]
         rows = []
         for start in range(0, len(self.answers), len(self.models)):
@@ -96,31 +93,10 @@ class PredictResult:
         return self.table()._repr_html_()
 
 
-def _what_differs(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Leaves out the words that all names begin with, so that two models fit side by side.
-
-    >>> _what_differs(("mobilenet_v2_1.0_224-int8", "mobilenet_v2_1.0_224-float32"))
-    ('int8', 'float32')
-    """
-    words = [name.split("-") for name in names]
-    shared = 0
-    while all(len(parts) > shared + 1 and parts[shared] == words[0][shared] for parts in words) and len(set(names)) > 1:
-        shared += 1
-    return tuple("-".join(parts[shared:]) for parts in words)
-
-
 def _cells(answer: Answer, rank: int) -> tuple[str | None, float | None]:
     if rank >= len(answer.guesses):
         return None, None
     return answer.guesses[rank].label, answer.guesses[rank].score
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    name: str
-    data: bytes
-    contract: ModelContract
-    source: Path
 
 
 def predict(
@@ -137,7 +113,7 @@ def predict(
     """Asks a model, or two side by side, what it sees in pictures.
 
     Args:
-        model: A bundle, the .tflite in it, or any image-classification .tflite.
+        model: A bundle, the .tflite in it, any image-classification .tflite, or a .keras or .h5 file.
         images: Picture files, or (H, W, 3) uint8 RGB arrays; a single one need not be in a list.
         against: A second model.
         labels: Class names of a file that has no bundle; such a file shows "class 0" and so on without.
@@ -158,22 +134,18 @@ def predict(
     pictures = _listed(images)
     if len(pictures) == 0:
         raise BadOptionError(option="IMAGE", problem="no picture was given")
-    paths = [Path(p) for p in (model, against) if p is not None]
-    bundles = [find_sidecar(path) for path in paths]
-    if bundles[0] is not None and None not in bundles:
-        said = {"--labels": labels, "--input-range": input_range, "--output-meaning": output_meaning}
-        refuse_what_the_bundle_says(bundles[0], said)
-    names = given_labels(None if labels is None else Path(labels))
-    rule = given_fit(fit)
-    models = [
-        _of_bundle(bundle, rule) if bundle is not None else _of_file(path, names, rule, input_range, output_meaning)
-        for path, bundle in zip(paths, bundles, strict=True)
-    ]
-    if len({m.name for m in models}) < len(models):
-        models = [replace(m, name=str(path)) for m, path in zip(models, paths, strict=True)]
-    told = [_answers(m, pictures, progress or SilentProgress()) for m in models]
+    paths = tuple(Path(p) for p in (model, against) if p is not None)
+    subjects = open_subjects(
+        paths,
+        labels=given_labels(None if labels is None else Path(labels)),
+        fit=given_fit(fit),
+        input_range=input_range,
+        output_meaning=output_meaning,
+        progress=progress,
+    )
+    told = [_answers(subject, pictures, progress or SilentProgress()) for subject in subjects]
     return PredictResult(
-        models=tuple(m.name for m in models),
+        models=tuple(subject.name for subject in subjects),
         answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair),
     )
 
@@ -187,56 +159,23 @@ def _listed(images: PictureSource | Sequence[PictureSource]) -> Sequence[Picture
     return images
 
 
-def _of_bundle(bundle: Bundle, fit: Fit | None) -> _Model:
-    contract = bundle.contract
-    if fit is not None:
-        contract = replace(contract, input=replace(contract.input, fit=fit))
-    return _classifier(_Model(name=bundle.name, data=read_file(bundle.tflite), contract=contract, source=bundle.tflite))
-
-
-def _of_file(
-    path: Path,
-    labels: tuple[str, ...],
-    fit: Fit | None,
-    input_range: tuple[float, float] | None,
-    output_meaning: str | None,
-) -> _Model:
-    data = read_file(path)
-    contract = infer_contract(
-        read_graph(data, source=path),
-        value_range=input_range,
-        fit=fit or Fit(kind="stretch"),
-        meaning=parse_meaning(output_meaning),
-        labels=labels,
-        source=path,
-    )
-    return _classifier(_Model(name=path.stem, data=data, contract=contract, source=path))
-
-
-def _classifier(model: _Model) -> _Model:
-    if model.contract.output.meaning == "embedding":
-        raise BadOptionError(option="BUNDLE", problem=f"{model.source} gives an embedding, which names no classes")
-    return model
-
-
-def _answers(model: _Model, images: Sequence[PictureSource], progress: ProgressReporter) -> list[Answer]:
+def _answers(subject: Subject, images: Sequence[PictureSource], progress: ProgressReporter) -> list[Answer]:
+    contract = subject.contract
+    if contract.output.meaning == "embedding":
+        raise BadOptionError(option="BUNDLE", problem=f"{subject.source} gives an embedding, which names no classes")
     answers: list[Answer] = []
-    with (
-        Runner(model.data, model.contract, source=model.source) as runner,
-        progress.stage(f"ask {model.name}") as advance,
-    ):
+    with subject.open() as runner, progress.stage(f"ask {subject.name}") as advance:
         for number, image in enumerate(images):
-            picture = _load(image, model.contract)
-            scores = class_scores(runner.run(picture[None]), model.contract)[0]
+            scores = class_scores(runner.run(_load(image, contract)[None]), contract)[0]
             if not np.isfinite(scores).all():
                 raise InterpreterError(
-                    path=model.source, reason=f"it gives numbers that are not finite for {_name(image, number)}"
+                    path=subject.source, reason=f"it gives numbers that are not finite for {_name(image, number)}"
                 )
             order = np.argsort(-scores, kind="stable")[:TOP]
-            guesses = tuple(Guess(label=model.contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
+            guesses = tuple(Guess(label=contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
             answers.append(
                 Answer(
-                    image=_name(image, number), model=model.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]
+                    image=_name(image, number), model=subject.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]
                 )
             )
             advance(len(answers), len(images))

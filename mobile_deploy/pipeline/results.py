@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mobile_deploy.bundle import Bundle
+from mobile_deploy.data.manifest import SkippedFile
 from mobile_deploy.errors import BelowBarError
 from mobile_deploy.evaluation.accuracy import Accuracy
+from mobile_deploy.pipeline.ladder import Climb
 from mobile_deploy.pipeline.making import MadeFile
 from mobile_deploy.report.tables import Cell, Column, ResultTable
 from mobile_deploy.tflite.audit import audit_hint
@@ -24,13 +26,17 @@ class ExportResult:
         files: One record per recipe.
         untrained: Whether the weights are random, in the head at least.
         notes: What the user should know, one sentence each.
+        skipped: Labelled pictures that could not be decoded and were left out of every accuracy.
         float_accuracy: Accuracy of the float file on the labelled pictures, where there were any.
+        climb: How the accuracy budget was met or missed; None where there was none.
     """
 
     files: tuple[MadeFile, ...]
     untrained: bool
     notes: tuple[str, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
     float_accuracy: Accuracy | None = field(default=None, repr=False)
+    climb: Climb | None = field(default=None, repr=False)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
@@ -60,6 +66,7 @@ class ExportResult:
             "untrained": self.untrained,
             "notes": list(self.notes),
             "float_accuracy": self.float_accuracy.to_json() if self.float_accuracy else None,
+            "budget": self.climb.to_json() if self.climb else None,
             "bundles": [_json_row(file) for file in self.files],
         }
 
@@ -100,6 +107,7 @@ def _json_row(file: MadeFile) -> dict[str, Any]:
         "host_latency_ms": file.audit.latency_ms,
         "audit": file.audit.to_json(),
         "accuracy": file.accuracy.to_json() if file.accuracy else None,
+        "repairs": file.repairs.to_json() if file.repairs else None,
     }
 
 
@@ -122,3 +130,24 @@ def _hint(failed: Sequence[MadeFile]) -> str:
     if any(file.audit.float_ops for file in failed):
         return audit_hint([file.request.recipe.name for file in failed])
     return "choose another --quant, or report the model that this happens with"
+
+
+class BudgetMissedError(BelowBarError):
+    """No int8 file is inside the accuracy budget; the best one was written.
+
+    Attributes:
+        result: What was made.
+    """
+
+    def __init__(self, *, result: ExportResult) -> None:
+        self.result = result
+        climb = result.climb
+        drops = [100 * rung.drop.value for rung in climb.rungs if rung.drop is not None] if climb else []
+        best = (
+            f"the smallest drop of {len(drops)} files is {min(drops):.2f} percentage points" if drops else "none runs"
+        )
+        asked = climb.budget.max_drop_points if climb else 0.0
+        super().__init__(
+            f"no file is within --max-drop {asked:g} percentage points: {best}; the best one was written",
+            hint="calibrate on more pictures like those of the task, or ship --quant float16",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,17 @@ from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
 from mobile_deploy.files import is_folder
+from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.pipeline.hints import UserHints, given_labels, understand
-from mobile_deploy.pipeline.making import FloatModel
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.tflite.affine import Affine, fold_leading_affine
 from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import describe_float_input
-from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT, imagenet_classes
+from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT, imagenet_classes, wnids_of
 from mobile_deploy.variants.registry import ModelSpec, check_class_count, get_variant
 
 if TYPE_CHECKING:
+    from mobile_deploy.models.adopt import AdoptedModel
     from mobile_deploy.models.weights import WeightsOrigin
 
 
@@ -63,15 +64,9 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
         return ClassNames(labels=names)
     if classes is None or classes == IMAGENET_CLASS_COUNT:
         known = tuple(c.name for c in imagenet_classes())
-        return ClassNames(labels=known, wnids=_wnids_of(known))
+        return ClassNames(labels=known, wnids=wnids_of(known))
     check_class_count(classes)
     return ClassNames(labels=tuple(f"class {i}" for i in range(classes)))
-
-
-def _wnids_of(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Gives the WordNet identifiers of ImageNet's classes; none for other names."""
-    known = imagenet_classes()
-    return tuple(c.wnid for c in known) if labels == tuple(c.name for c in known) else ()
 
 
 def float_from_variant(
@@ -137,6 +132,74 @@ def float_from_variant(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KerasConversion:
+    """The user's own model beside the float file made from it.
+
+    Attributes:
+        model: The model itself.
+        data: Bytes of the float .tflite, which begins behind the model's leading rescaling.
+        affine: That rescaling.
+    """
+
+    model: AdoptedModel = field(repr=False)
+    data: bytes = field(repr=False)
+    affine: Affine
+
+
+def convert_keras(model: object, *, side: int | None, trust: bool, progress: ProgressReporter) -> KerasConversion:
+    """Loads the user's own model and converts it.
+
+    Args:
+        model: Path of a .keras, .h5 or SavedModel, or a Keras model in memory.
+        side: Input side in pixels for a model that leaves it open.
+        trust: Whether a SavedModel may be loaded.
+        progress: Who listens.
+
+    Returns:
+        The model and its float file.
+
+    Raises:
+        MobileDeployError: The model cannot be used.
+    """
+    with progress.stage("start TensorFlow and load the model"):
+        from mobile_deploy.models.adopt import adopt_model
+
+        adopted = adopt_model(model, side=side, trust=trust)
+    from mobile_deploy.models.leading_affine import split_leading_affine
+    from mobile_deploy.tflite.convert import convert_to_float
+
+    with progress.stage("convert to float32"):
+        split = split_leading_affine(adopted.call, side=adopted.side)
+        data = convert_to_float(split.call, side=adopted.side)
+    return KerasConversion(model=adopted, data=data, affine=Affine(scale=split.scale, offset=split.offset))
+
+
+def understand_keras(made: KerasConversion, hints: UserHints, *, source: object) -> FloatModel:
+    """Completes a converted model by what the user says.
+
+    Args:
+        made: What `convert_keras` gave.
+        hints: What the model may not say itself.
+        source: Path of the model, or what it was made from in memory.
+
+    Returns:
+        The float file, its leading rescaling folded into the input contract.
+
+    Raises:
+        BadOptionError: Something is needed that neither the model nor the user says, or they contradict each other.
+        LabelCountError: There are more or fewer names than outputs.
+    """
+    adopted = made.model
+    source = source if isinstance(source, Path) else adopted.name
+    facts = {
+        "file": source.name if isinstance(source, Path) else source,
+        "flavour": adopted.flavour,
+        "sha256": adopted.sha256,
+    }
+    return understand(made.data, made.affine, hints, name=adopted.name, source=source, origin=facts)
+
+
 def float_from_keras(
     model: object,
     hints: UserHints,
@@ -160,24 +223,7 @@ def float_from_keras(
     Raises:
         MobileDeployError: The model cannot be used.
     """
-    with progress.stage("start TensorFlow and load the model"):
-        from mobile_deploy.models.adopt import adopt_model
-
-        adopted = adopt_model(model, side=side, trust=trust)
-    from mobile_deploy.models.leading_affine import split_leading_affine
-    from mobile_deploy.tflite.convert import convert_to_float
-
-    with progress.stage("convert to float32"):
-        split = split_leading_affine(adopted.call, side=adopted.side)
-        data = convert_to_float(split.call, side=adopted.side)
-    affine = Affine(scale=split.scale, offset=split.offset)
-    source = model if isinstance(model, Path) else adopted.name
-    facts = {
-        "file": source.name if isinstance(source, Path) else source,
-        "flavour": adopted.flavour,
-        "sha256": adopted.sha256,
-    }
-    return understand(data, affine, hints, name=adopted.name, source=source, origin=facts)
+    return understand_keras(convert_keras(model, side=side, trust=trust, progress=progress), hints, source=model)
 
 
 def find_sidecar(path: Path) -> Bundle | None:
@@ -244,7 +290,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
         input=contract.input,
         meaning=contract.output.meaning,
         labels=contract.labels,
-        wnids=_wnids_of(contract.labels),
+        wnids=wnids_of(contract.labels),
         facts={key: manifest[key] for key in ("model", "weights") if key in manifest},
         untrained=name.endswith("-untrained"),
     )

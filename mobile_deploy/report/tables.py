@@ -7,7 +7,7 @@ wider than the terminal folds only the columns that say they may fold.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
@@ -22,6 +22,8 @@ from rich.text import Text
 Cell = str | int | float | None
 """What a cell may hold; None is shown as a dash and means that there is no such value."""
 
+# Columns that a word in a column that may fold keeps before it breaks.
+_NARROWEST_FOLD = 16
 # Wider than any table: where no terminal sets the width, the widest row does.
 _UNBOUNDED_COLUMNS = 10_000
 
@@ -105,6 +107,22 @@ def format_cell(value: Cell, *, digits: int = 2) -> str:
             return value
 
 
+def what_differs(names: Sequence[str]) -> tuple[str, ...]:
+    """Leaves out the words that all names of models begin with, so that two fit side by side.
+
+    Args:
+        names: Names, words parted by hyphens.
+
+    >>> what_differs(("mobilenet_v2_1.0_224-int8", "mobilenet_v2_1.0_224-float32"))
+    ('int8', 'float32')
+    """
+    words = [name.split("-") for name in names]
+    shared = 0
+    while all(len(parts) > shared + 1 and parts[shared] == words[0][shared] for parts in words) and len(set(names)) > 1:
+        shared += 1
+    return tuple("-".join(parts[shared:]) for parts in words)
+
+
 def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
     """Prints a table.
 
@@ -117,20 +135,25 @@ def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
     target = file or sys.stdout
     console = Console(file=target, highlight=False)
     drawn = _draw(table)
-    console.width = _width(console, drawn)
+    console.width = _width(console, drawn, broken=_breakable(table))
     if console.is_terminal:
-        console.print(drawn, crop=False)
+        _print_titled(console, table.title, drawn)
         return
     with console.capture() as captured:
-        console.print(drawn, crop=False)
+        _print_titled(console, table.title, drawn)
     # Padding is for the eye only; in a file it is noise.
     target.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
+def _print_titled(console: Console, title: str, drawn: Table) -> None:
+    """Prints the title on its own, since inside the table it would break at the width of a narrow one."""
+    if title:
+        console.print(Text(title, style="bold"), no_wrap=True, overflow="ignore", crop=False)
+    console.print(drawn, crop=False)
+
+
 def _draw(table: ResultTable) -> Table:
     drawn = Table(
-        title=Text(table.title, style="bold") if table.title else None,
-        title_justify="left",
         box=SIMPLE_HEAD,
         show_header=any(column.header for column in table.columns),
         show_edge=False,
@@ -149,9 +172,17 @@ def _draw(table: ResultTable) -> Table:
     return drawn
 
 
-def _width(console: Console, drawn: Table) -> int:
+def _width(console: Console, drawn: Table, *, broken: int) -> int:
     natural = Measurement.get(console, console.options.update(width=_UNBOUNDED_COLUMNS), drawn)
-    return max(console.width, natural.minimum) if console.is_terminal else natural.maximum
+    return max(console.width, natural.minimum - broken) if console.is_terminal else natural.maximum
+
+
+def _breakable(table: ResultTable) -> int:
+    """Gives by how many columns a table becomes narrower when long words break in the columns that may fold."""
+    folding = [index for index, column in enumerate(table.columns) if column.folds]
+    texts = [_texts(table, row) for row in table.rows]
+    longest = [max((len(word) for row in texts for word in row[index].split()), default=0) for index in folding]
+    return sum(max(0, length - _NARROWEST_FOLD) for length in longest)
 
 
 def _is_numeric(table: ResultTable, index: int) -> bool:

@@ -5,6 +5,7 @@ The file is parsed anew and held against its recipe and contract; `trial.py` als
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -83,7 +84,8 @@ def float_ops_of(graph: Graph) -> dict[str, int]:
     return dict(sorted(Counter(op.name for op in graph.ops if _is_float_op(graph, op)).items()))
 
 
-def _saturated_biases(graph: Graph) -> int:
+def count_saturated_biases(graph: Graph) -> int:
+    """Counts the int32 biases at the end of their range."""
     total = 0
     for op in graph.ops:
         bias = op.inputs[2] if op.name in WEIGHTED_OPS and len(op.inputs) > 2 else -1
@@ -92,7 +94,8 @@ def _saturated_biases(graph: Graph) -> int:
     return total
 
 
-def _near_zero_scales(graph: Graph) -> int:
+def count_near_zero_scales(graph: Graph) -> int:
+    """Counts the activation tensors whose scale is so small that they hold no signal."""
     return sum(
         1
         for tensor in graph.tensors
@@ -111,8 +114,12 @@ def _weights_kept(graph: Graph, recipe: Recipe) -> str | None:
     return f"{len(wide)} kernels are not {stored[0]}, the first {wide[0]}" if wide else None
 
 
-def _end_problems(graph: Graph, contract: ModelContract) -> list[str]:
-    """Holds input and output tensor against the contract."""
+def interface_problems(graph: Graph, contract: ModelContract) -> tuple[str, ...]:
+    """Holds input and output tensor against the contract.
+
+    Returns:
+        One clause per contradiction.
+    """
     problems = []
     ends = (("input", graph.inputs, contract.input), ("output", graph.outputs, contract.output))
     for name, indices, promised in ends:
@@ -128,7 +135,10 @@ def _end_problems(graph: Graph, contract: ModelContract) -> list[str]:
     shape = graph.tensors[graph.inputs[0]].shape
     if shape != (1, contract.input.side, contract.input.side, 3):
         problems.append(f"input shape is {list(shape)}, the contract says side {contract.input.side}")
-    return problems
+    size = math.prod(graph.tensors[graph.outputs[0]].shape[1:])
+    if size != contract.output.size:
+        problems.append(f"output holds {size} values, the contract says {contract.output.size}")
+    return tuple(problems)
 
 
 def _same_quantization(found: Quantization | None, promised: Quantization | None) -> bool:
@@ -151,9 +161,9 @@ def audit_graph(graph: Graph, recipe: Recipe, contract: ModelContract, *, allow_
         The findings; `problems` is empty when the file is what was asked for.
     """
     float_ops = float_ops_of(graph) if recipe.is_integer else {}
-    saturated, near_zero = _saturated_biases(graph), _near_zero_scales(graph)
+    saturated, near_zero = count_saturated_biases(graph), count_near_zero_scales(graph)
     custom = sorted({op.name for op in graph.ops if op.is_custom})
-    problems = _end_problems(graph, contract)
+    problems = [*interface_problems(graph, contract)]
     if float_ops and not allow_float_ops:
         named = ", ".join(f"{count} {name}" for name, count in float_ops.items())
         problems.append(f"{named} left in float: the quantizer has no {recipe.name} form of it")

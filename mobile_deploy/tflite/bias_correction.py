@@ -11,13 +11,12 @@ with the mean input measured on the calibration pictures.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mobile_deploy.tflite.channel_weights import give_own_constant
 from mobile_deploy.tflite.graph import Graph, OpRecord
 
 LARGEST_WEIGHT = 127  # int8 weights are symmetric and narrow: -127 to 127
@@ -74,17 +73,7 @@ def correct_biases(
             continue
         shift = _mean_shift(op, rounding_error(graph.constant(op.inputs[1]), bounds), mean_input)
         if shift is not None:
-            _give_own_bias(graph.model, op, (graph.constant(op.inputs[2]) - shift).astype(np.float32))
+            corrected_bias = (graph.constant(op.inputs[2]) - shift).astype(np.float32)
+            give_own_constant(graph.model, op, 2, corrected_bias)
             corrected += 1
     return corrected
-
-
-def _give_own_bias(model: Any, op: OpRecord, bias: npt.NDArray[np.float32]) -> None:  # noqa: ANN401
-    """Stores a bias for one operator alone: converters let operators with equal biases share one."""
-    subgraph = model.subgraphs[0]
-    tensor, buffer = copy.copy(subgraph.tensors[op.inputs[2]]), copy.copy(model.buffers[0])
-    buffer.data = np.frombuffer(bias.tobytes(), dtype=np.uint8)
-    tensor.buffer, tensor.name = len(model.buffers), f"{tensor.name.decode()}/{op.index}".encode()
-    model.buffers.append(buffer)
-    subgraph.tensors.append(tensor)
-    subgraph.operators[op.index].inputs[2] = len(subgraph.tensors) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,21 @@ class ActivationRanges:
     channel_means: Mapping[str, npt.NDArray[np.float32]]
     pictures: int
 
+    def joined(self, other: ActivationRanges) -> ActivationRanges:
+        """Gives what was seen on the pictures of both; `other` is of the same network."""
+        share = np.float32(self.pictures / (self.pictures + other.pictures))
+        return ActivationRanges(
+            limits={
+                name: (min(low, other.limits[name][0]), max(high, other.limits[name][1]))
+                for name, (low, high) in self.limits.items()
+            },
+            channel_means={
+                name: share * mean + (1 - share) * other.channel_means[name]
+                for name, mean in self.channel_means.items()
+            },
+            pictures=self.pictures + other.pictures,
+        )
+
 
 def _expose_activations(data: bytes, source: object) -> tuple[bytes, dict[int, str]]:
     """Lists every operator's float output as a graph output, so that XNNPACK keeps it.
@@ -43,6 +58,65 @@ def _expose_activations(data: bytes, source: object) -> tuple[bytes, dict[int, s
     subgraph.outputs = made
     model.signatureDefs = []
     return pack(model), {i: subgraph.tensors[i].name.decode() for i in made}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the tensors of a network hold while one picture passes through.
+
+    Attributes:
+        encoded: The picture as the input tensor holds it, (1, side, side, 3).
+        views: By tensor name, a function that gives the tensor's values. Keep no array between pictures: the
+            interpreter refuses to go on while one is alive.
+    """
+
+    encoded: npt.NDArray[np.float32]
+    views: Mapping[str, Callable[[], npt.NDArray[np.float32]]]
+
+
+def watch(
+    data: bytes,
+    pictures: npt.NDArray[np.uint8],
+    contract: InputContract,
+    *,
+    threads: int = 2,
+    source: object = "the float .tflite",
+) -> Iterator[Sight]:
+    """Runs pictures through a float .tflite and shows every activation of each.
+
+    Args:
+        data: Bytes of the float .tflite.
+        pictures: (N, side, side, 3) uint8 RGB, fitted to the contract.
+        contract: The float file's input.
+        threads: XNNPACK threads.
+        source: What to name in errors: a path.
+
+    Yields:
+        One sight a picture; it is valid until the next.
+
+    Raises:
+        InterpreterError: LiteRT refuses the file or fails.
+        UnreadableFileError: The bytes are no .tflite.
+    """
+    exposed, names = _expose_activations(data, source)
+    interpreter = open_interpreter(exposed, threads=threads, source=source)
+    given = interpreter.get_input_details()[0]["index"]
+    views = {name: interpreter.tensor(i) for i, name in names.items()}
+    for picture in pictures:
+        encoded = encode_pictures(picture[None], contract)
+        try:
+            interpreter.set_tensor(given, encoded)
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise InterpreterError(path=source, reason=str(error).strip()) from error
+        yield Sight(encoded=encoded, views=views)
+
+
+def input_name(data: bytes, *, source: object = "the float .tflite") -> str:
+    """Gives the name of a file's input tensor."""
+    model = load_model(data, source=source)
+    subgraph = model.subgraphs[0]
+    return str(subgraph.tensors[subgraph.inputs[0]].name.decode())
 
 
 def measure_ranges(
@@ -71,21 +145,14 @@ def measure_ranges(
         InterpreterError: LiteRT refuses the file, or an activation is not a finite number.
         UnreadableFileError: The bytes are no .tflite.
     """
-    exposed, names = _expose_activations(data, source)
-    interpreter = open_interpreter(exposed, threads=threads, source=source)
-    given = interpreter.get_input_details()[0]
-    views = {name: interpreter.tensor(i) for i, name in names.items()}
-    seen = {name: _Seen() for name in (given["name"], *views)}
+    entry = input_name(data, source=source)
+    seen: dict[str, _Seen] = {entry: _Seen()}
     averaged = max(1, len(pictures) // _AVERAGED_PICTURES)
-    for done, picture in enumerate(pictures, start=1):
-        encoded = encode_pictures(picture[None], contract)
-        interpreter.set_tensor(given["index"], encoded)
-        interpreter.invoke()
+    for done, sight in enumerate(watch(data, pictures, contract, threads=threads, source=source), start=1):
         with_means = done % averaged == 0
-        seen[given["name"]].add(encoded, with_means=with_means)
-        for name, view in views.items():
-            # The view is temporary on purpose: the interpreter refuses to go on while one is alive.
-            seen[name].add(view(), with_means=with_means)
+        seen[entry].add(sight.encoded, with_means=with_means)
+        for name, view in sight.views.items():
+            seen.setdefault(name, _Seen()).add(view(), with_means=with_means)
         if progress is not None:
             progress(done, len(pictures))
     for name, values in seen.items():

@@ -2,116 +2,38 @@
 
 from __future__ import annotations
 
-import math
 import struct
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.files import reason_in_words
+from mobile_deploy.tflite.extent import check_extent
+from mobile_deploy.tflite.records import ABSENT, WEIGHTED_OPS, Graph, OpRecord, TensorRecord, indices_of
+from mobile_deploy.tflite.soundness import check_soundness
 
-# Operators whose inputs are picture, kernel and bias, with the kernel axis that the output channels run along.
-# Source: TensorFlow Lite schema and the 8-bit quantization specification.
-WEIGHTED_OPS: dict[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+# Whoever reads a file needs the words it is described in.
+__all__ = [
+    "ABSENT",
+    "IDENTIFIER",
+    "WEIGHTED_OPS",
+    "Graph",
+    "OpRecord",
+    "TensorRecord",
+    "graph_of",
+    "load_model",
+    "op_name",
+    "read_file",
+    "read_graph",
+]
 
-# Types whose values NumPy reads as they are stored.
-_PLAIN_DTYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64")
+# Larger than any network for a phone; a file is held in memory a few times over.
+_LARGEST_FILE_BYTES = 600_000_000
 
-ABSENT = -1  # stands for an optional input that is not there; Source: TensorFlow Lite schema
-# Operators that change the form of a tensor and not what it means.
-_FORM_ONLY = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
-
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite; Source: TensorFlow Lite schema, file_identifier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorRecord:
-    """One tensor of the file.
-
-    Attributes:
-        index: Position in the graph's tensor list.
-        name: Name in the file.
-        shape: Dimensions.
-        dtype: Such as "float32", "int8".
-        is_constant: Whether its values are stored in the file.
-        scales: Quantization scales: () unquantized, one per tensor, or one per channel.
-        zero_points: As many as scales.
-        channel_axis: Axis that the scales run along.
-    """
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    is_constant: bool
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    channel_axis: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpRecord:
-    """One operator of the file.
-
-    Attributes:
-        index: Position in execution order.
-        name: Builtin name such as "CONV_2D", or the custom operator's own.
-        is_custom: Whether it is no builtin (TensorFlow's Flex operators included).
-        version: Operator version.
-        inputs: Tensor indices; `ABSENT` for an optional input that is not there.
-        outputs: Tensor indices.
-    """
-
-    index: int
-    name: str
-    is_custom: bool
-    version: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
-    """The one subgraph of an inference file.
-
-    Attributes:
-        tensors: All tensors; `tensors[i].index == i`.
-        ops: Operators in execution order.
-        inputs: Tensor indices of the graph's inputs.
-        outputs: Tensor indices of the graph's outputs.
-        signatures: Names of the signatures.
-        model: The schema object behind the records, for those that change it.
-    """
-
-    tensors: tuple[TensorRecord, ...]
-    ops: tuple[OpRecord, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    signatures: tuple[str, ...]
-    model: Any
-
-    def constant(self, index: int) -> npt.NDArray[Any]:
-        """Gives the stored values of a constant tensor, read-only, in its shape and dtype."""
-        tensor = self.tensors[index]
-        data = self.model.buffers[self.model.subgraphs[0].tensors[index].buffer].data
-        return np.frombuffer(bytes(data), dtype=tensor.dtype).reshape(tensor.shape)
-
-    def consumers(self, index: int) -> tuple[OpRecord, ...]:
-        """Gives the operators that read a tensor."""
-        return tuple(op for op in self.ops if index in op.inputs)
-
-    def deciding_op(self) -> OpRecord | None:
-        """Gives the operator that makes the output, seen through those that change only its form; None for none."""
-        makers = {i: op for op in self.ops for i in op.outputs}
-        here = self.outputs[0]
-        while here in makers and makers[here].name in _FORM_ONLY:
-            here = makers[here].inputs[0]
-        return makers.get(here)
+IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite; Source: TensorFlow Lite schema, file_identifier
 
 
 @cache
@@ -127,12 +49,13 @@ def op_name(builtin_code: int) -> str:
     return _names_of("BuiltinOperator").get(builtin_code, f"BUILTIN_{builtin_code}")
 
 
-def load_model(data: bytes, *, source: object) -> Any:  # noqa: ANN401  # the schema module is untyped
+def load_model(data: bytes, *, source: object, any_subgraphs: bool = False) -> Any:  # noqa: ANN401  # untyped schema
     """Parses a .tflite into the schema's mutable objects, every buffer inline.
 
     Args:
         data: The file's bytes.
         source: What to name in errors: a path.
+        any_subgraphs: Whether there may be more subgraphs than one, as in files with loops or several signatures.
 
     Returns:
         The ModelT object.
@@ -142,27 +65,37 @@ def load_model(data: bytes, *, source: object) -> Any:  # noqa: ANN401  # the sc
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
-    if data[4:8] != _IDENTIFIER:
+    if data[4:8] != IDENTIFIER:
         raise UnreadableFileError(path=source, problem="it is not a .tflite file (no TFL3 mark)")
     try:
-        model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+        check_extent(data)
+        model = flatbuffer_utils.read_model_from_bytearray(data)
     except (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         raise UnreadableFileError(path=source, problem=f"the .tflite is damaged ({error})") from error
-    if len(model.subgraphs or ()) != 1:
-        count = len(model.subgraphs or ())
+    count = len(model.subgraphs or ())
+    if count == 0 or (count > 1 and not any_subgraphs):
         raise UnreadableFileError(path=source, problem=f"it has {count} subgraphs; an inference file has one")
     for buffer in model.buffers or ():
         if isinstance(buffer.data, bytes | bytearray):  # came from outside the flatbuffer; packing bytes takes seconds
             buffer.data = np.frombuffer(buffer.data, dtype=np.uint8)
+    _fill_gaps(model)
     return model
+
+
+def _fill_gaps(model: Any) -> None:  # noqa: ANN401
+    """Puts empty lists where a writer left vectors out and text where names are none, so that nobody has to ask."""
+    model.buffers, model.operatorCodes = model.buffers or [], model.operatorCodes or []
+    for subgraph in model.subgraphs:
+        subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []
+        subgraph.inputs, subgraph.outputs = indices_of(subgraph.inputs), indices_of(subgraph.outputs)
+        for tensor in subgraph.tensors:
+            tensor.name = _text(tensor.name).encode()  # which any code may decode
+        for op in subgraph.operators:
+            op.inputs, op.outputs = list(indices_of(op.inputs)), list(indices_of(op.outputs))
 
 
 def _text(raw: bytes | str | None) -> str:
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
-
-
-def _indices(raw: Any) -> tuple[int, ...]:  # noqa: ANN401
-    return () if raw is None else tuple(int(i) for i in raw)
 
 
 def _tensor_record(index: int, tensor: Any, buffers: list[Any]) -> TensorRecord:  # noqa: ANN401
@@ -192,8 +125,8 @@ def _op_record(index: int, op: Any, codes: list[Any]) -> OpRecord:  # noqa: ANN4
         name=custom or op_name(builtin),
         is_custom=bool(custom),
         version=int(code.version),
-        inputs=_indices(op.inputs),
-        outputs=_indices(op.outputs),
+        inputs=indices_of(op.inputs),
+        outputs=indices_of(op.outputs),
     )
 
 
@@ -219,57 +152,40 @@ def graph_of(model: Any, *, source: object) -> Graph:  # noqa: ANN401
     graph = Graph(
         tensors=tensors,
         ops=ops,
-        inputs=_indices(subgraph.inputs),
-        outputs=_indices(subgraph.outputs),
+        inputs=indices_of(subgraph.inputs),
+        outputs=indices_of(subgraph.outputs),
         signatures=tuple(_text(signature.signatureKey) for signature in model.signatureDefs or ()),
         model=model,
     )
-    _check_wiring(graph, source)
-    _check_constants(graph, source)
+    check_soundness(graph, source=source)
     return graph
-
-
-def _check_wiring(graph: Graph, source: object) -> None:
-    """Refuses indices without a tensor and operators that read what is made later: following either never ends well."""
-    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs)} - {ABSENT} | {*graph.inputs, *graph.outputs}
-    if not all(0 <= i < len(graph.tensors) for i in used):
-        raise UnreadableFileError(path=source, problem="the .tflite is damaged (an index points to no tensor)")
-    maker = {i: op.index for op in graph.ops for i in op.outputs}
-    if any(maker.get(i, ABSENT) >= op.index for op in graph.ops for i in op.inputs):
-        raise UnreadableFileError(path=source, problem="the .tflite is damaged (its operators are out of order)")
-    if not graph.inputs or not graph.outputs or not all(op.outputs for op in graph.ops):
-        raise UnreadableFileError(path=source, problem="it lacks an input, an output or an operator's result")
-
-
-def _check_constants(graph: Graph, source: object) -> None:
-    """Refuses constants that hold more or less than their shape."""
-    stored = graph.model.subgraphs[0].tensors
-    for tensor in graph.tensors:
-        if tensor.is_constant and tensor.dtype in _PLAIN_DTYPES:
-            size_bytes = len(graph.model.buffers[stored[tensor.index].buffer].data)
-            if size_bytes != math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize:
-                problem = f"{tensor.name} is {tensor.dtype} {list(tensor.shape)} and holds {size_bytes} bytes"
-                raise UnreadableFileError(path=source, problem=problem)
 
 
 def read_file(path: Path) -> bytes:
     """Reads the bytes of a .tflite.
 
     Raises:
-        UnreadableFileError: The file is not there or may not be read.
+        UnreadableFileError: The file is not there, may not be read, or is too large.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise UnreadableFileError(path=path, problem=reason_in_words(error)) from error
+    if len(data) > _LARGEST_FILE_BYTES:
+        raise UnreadableFileError(
+            path=path, problem=f"it holds more than {_LARGEST_FILE_BYTES // 10**6} MB; no network for a phone does"
+        )
+    return data
 
 
-def read_graph(data: bytes, *, source: object = "the .tflite") -> Graph:
+def read_graph(data: bytes, *, source: object = "the .tflite", any_subgraphs: bool = False) -> Graph:
     """Reads a .tflite file.
 
     Args:
         data: The file's bytes.
         source: What to name in errors: a path.
+        any_subgraphs: Whether there may be more subgraphs than one; the first is described.
 
     Returns:
         Its tensors and operators.
@@ -277,4 +193,4 @@ def read_graph(data: bytes, *, source: object = "the .tflite") -> Graph:
     Raises:
         UnreadableFileError: The bytes are no .tflite or are damaged.
     """
-    return graph_of(load_model(data, source=source), source=source)
+    return graph_of(load_model(data, source=source, any_subgraphs=any_subgraphs), source=source)

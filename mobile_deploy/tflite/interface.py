@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mobile_deploy.contract import (
+    LARGEST_SIDE,
     Fit,
     InputContract,
     ModelContract,
@@ -19,6 +20,7 @@ from mobile_deploy.tflite.quantize import input_quantization
 
 # Operators whose values are no probabilities.
 _RAW_OPS = (*WEIGHTED_OPS, "MEAN", "L2_NORMALIZATION")
+_MOST_CLASSES = 200_000  # ten times the classes of the full ImageNet
 _FLOAT_INPUT_HINT = "convert the model again without an inference_input_type, or start from its Keras file"
 _MEANINGS: dict[str, OutputMeaning] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "L2_NORMALIZATION": "embedding"}
 
@@ -53,7 +55,10 @@ def input_side(graph: Graph, *, source: object) -> int:
         raise UnreadableFileError(
             path=source, problem=f"its input is {listed}; needed is one picture [1, side, side, 3]"
         )
-    return shapes[0][1]
+    side = shapes[0][1]
+    if not 1 <= side <= LARGEST_SIDE:
+        raise UnreadableFileError(path=source, problem=f"its input is {side} pixels wide; allowed: 1 to {LARGEST_SIDE}")
+    return side
 
 
 def _output_size(graph: Graph) -> int:
@@ -127,8 +132,15 @@ def name_outputs(graph: Graph, labels: tuple[str, ...], *, meaning: OutputMeanin
 
     Raises:
         LabelCountError: There are more or fewer names than outputs.
+        BadOptionError: There are more outputs than any classifier has.
     """
     size = _output_size(graph)
+    if size > _MOST_CLASSES and meaning != "embedding":
+        raise BadOptionError(
+            option="--output-meaning",
+            problem=f"{meaning} contradicts the model: it has {size:,} outputs, a classifier {_MOST_CLASSES:,} at most",
+            hint="pass --output-meaning embedding",
+        )
     allowed, named = {size}, size
     if meaning == "embedding":
         allowed, named = {0, size}, 0
@@ -231,7 +243,8 @@ def infer_contract(
             option="--input-range", problem=f"needed: {source} takes {given.dtype} and does not say its range"
         )
     decided = output_meaning(graph, asked=meaning, labels=labels, source=source)
-    return ModelContract(
+    names = name_outputs(graph, labels, meaning=decided)
+    contract = ModelContract(
         input=InputContract(
             side=side,
             dtype=_io_type(given, source),
@@ -246,6 +259,8 @@ def infer_contract(
             size=_output_size(graph),
             quantization=_quantization(answer),
         ),
-        labels=name_outputs(graph, labels, meaning=decided),
+        labels=names,
         minimum_runtime="unknown",
     )
+    # Held to the rules of a contract that is read, since a file may store impossible values.
+    return ModelContract.from_json(contract.to_json(), labels=names, source=source)

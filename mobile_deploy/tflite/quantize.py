@@ -181,6 +181,7 @@ def _plan(
     granularity: Granularity,
     contract: InputContract,
     seen: ActivationRanges,
+    corrects_biases: bool,
     source: object,
 ) -> _Plan:
     """Decides every range: true activation limits, the contract's input, floored weights."""
@@ -192,7 +193,7 @@ def _plan(
         name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in limits.items()
     }
     told |= {graph.tensors[graph.ops[i].inputs[1]].name: {"min": -bound, "max": bound} for i, bound in bounds.items()}
-    corrected = correct_biases(graph, bounds, seen.channel_means)
+    corrected = correct_biases(graph, bounds, seen.channel_means) if corrects_biases else 0
     return _Plan(data=pack(graph.model), limits=told, floored_channels=floored, corrected_biases=corrected)
 
 
@@ -245,6 +246,7 @@ def quantize(
     *,
     granularity: Granularity = "per-channel",
     ranges: ActivationRanges | None = None,
+    corrects_biases: bool = True,
     source: object = "the float .tflite",
 ) -> QuantizeResult:
     """Makes a float .tflite into what a recipe asks for.
@@ -255,6 +257,7 @@ def quantize(
         contract: The float file's input: its range fixes the input quantization.
         granularity: One weight scale per output channel, or one per tensor.
         ranges: Activation ranges; needed by recipes with `needs_calibration`.
+        corrects_biases: Whether biases shall make up for the rounding of the kernels.
         source: What to name in errors: a path.
 
     Returns:
@@ -274,7 +277,7 @@ def quantize(
     if request.recipe.needs_calibration:
         if ranges is None:
             raise ValueError(f"{request.recipe.name} needs activation ranges")
-        plan = _plan(data, request.recipe, granularity, contract, ranges, source)
+        plan = _plan(data, request.recipe, granularity, contract, ranges, corrects_biases, source)
     try:
         with _quiet(), kernels_of_any_size():
             machine = engine.Quantizer(bytearray(plan.data))

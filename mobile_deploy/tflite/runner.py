@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from mobile_deploy.contract import InputContract, ModelContract, OutputContract
 from mobile_deploy.errors import ToolFailedError
+
+_CHUNK = 16  # pictures in the input's type held in memory at once
 
 
 class InterpreterError(ToolFailedError):
@@ -50,7 +52,7 @@ def open_interpreter(data: bytes, *, threads: int, source: object) -> Any:  # no
         interpreter = Interpreter(model_content=data, num_threads=threads)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
-        raise InterpreterError(path=source, reason=str(error).strip()) from error
+        raise InterpreterError(path=source, reason=str(error).strip() or "it gave no reason") from error
     return interpreter
 
 
@@ -78,33 +80,40 @@ def decode_output(raw: npt.NDArray[Any], contract: OutputContract) -> npt.NDArra
     return (raw.astype(np.float32) - contract.quantization.zero_point) * np.float32(contract.quantization.scale)
 
 
-class Runner:
-    """A loaded model that answers pictures; a context manager that frees the interpreter.
+class PictureRunner(ABC):
+    """A loaded model that answers pictures; a context manager that frees it.
 
-    Args:
-        data: The .tflite file.
-        contract: How to feed it and read it.
-        threads: XNNPACK threads.
-        source: What to name in errors: a path.
+    Attributes:
+        latencies_ms: Time of each inference so far.
     """
 
-    def __init__(
-        self, data: bytes, contract: ModelContract, *, threads: int = 1, source: object = "the .tflite"
-    ) -> None:
-        self._interpreter = open_interpreter(data, threads=threads, source=source)
+    def __init__(self, contract: ModelContract, *, source: object) -> None:
         self._contract = contract
         self._source = source
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
         self.latencies_ms: list[float] = []
 
     def __enter__(self) -> Self:
         return self
 
+    @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        del self._interpreter
+        """Frees the model."""
+
+    @abstractmethod
+    def run_raw(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Runs input tensors one by one, as a phone does, and keeps the time of each in `latencies_ms`.
+
+        Args:
+            inputs: (N, side, side, 3) in the input tensor's dtype, N at least 1.
+
+        Returns:
+            (N, ...) what the output tensor holds, in its shape and dtype.
+
+        Raises:
+            InterpreterError: LiteRT failed.
+        """
 
     def run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Answers pictures one by one, as a phone does, and keeps the time of each in `latencies_ms`.
@@ -116,22 +125,91 @@ class Runner:
             (N, size) float32 real values, flattened when the output is a feature map.
 
         Raises:
-            InterpreterError: LiteRT failed.
+            InterpreterError: LiteRT failed, or the output is not of the size that the contract says.
         """
-        encoded = encode_pictures(pictures, self._contract.input)
-        answers = [decode_output(self._invoke(encoded[i : i + 1]), self._contract.output) for i in range(len(encoded))]
-        return np.stack(answers).reshape(len(answers), -1)
+        size = self._contract.output.size
+        answers = np.empty((len(pictures), size), np.float32)
+        for start in range(0, len(pictures), _CHUNK):
+            encoded = encode_pictures(pictures[start : start + _CHUNK], self._contract.input)
+            decoded = decode_output(self.run_raw(encoded), self._contract.output).reshape(len(encoded), -1)
+            if decoded.shape[1] != size:
+                raise InterpreterError(
+                    path=self._source, reason=f"it gives {decoded.shape[1]} values, its contract says {size}"
+                )
+            answers[start : start + len(decoded)] = decoded
+        return answers
+
+
+class TensorRunner:
+    """A loaded model that answers input tensors.
+
+    Args:
+        data: The .tflite file.
+        threads: XNNPACK threads.
+        source: What to name in errors: a path.
+
+    Attributes:
+        latencies_ms: Time of each inference so far.
+    """
+
+    def __init__(self, data: bytes, *, threads: int = 1, source: object = "the .tflite") -> None:
+        self._interpreter = open_interpreter(data, threads=threads, source=source)
+        self._source = source
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise InterpreterError(
+                path=source, reason=f"it has {len(inputs)} inputs and {len(outputs)} outputs; needed is one of each"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self.latencies_ms: list[float] = []
+
+    def run_raw(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Does what `PictureRunner.run_raw` says."""
+        answers = [self._invoke(inputs[i : i + 1]) for i in range(len(inputs))]
+        if any(answer.shape != answers[0].shape or answer.dtype.kind not in "fiu" for answer in answers):
+            raise InterpreterError(path=self._source, reason="it gives no numbers, or not as many for each picture")
+        return np.stack(answers)
 
     def _invoke(self, one: npt.NDArray[Any]) -> npt.NDArray[Any]:
         try:
             self._interpreter.set_tensor(self._input, one)
             start = time.perf_counter()
             self._interpreter.invoke()
+            self.latencies_ms.append((time.perf_counter() - start) * 1e3)
+            output = self._interpreter.get_tensor(self._output)
         except (RuntimeError, ValueError) as error:
-            raise InterpreterError(path=self._source, reason=str(error).strip()) from error
-        self.latencies_ms.append((time.perf_counter() - start) * 1e3)
-        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)[0]
-        return output
+            raise InterpreterError(path=self._source, reason=str(error).strip() or "it gave no reason") from error
+        if output.ndim == 0 or len(output) != 1:
+            raise InterpreterError(path=self._source, reason=f"its output is {list(output.shape)}, not one row")
+        row: npt.NDArray[Any] = np.asarray(output[0])
+        return row
+
+
+class Runner(PictureRunner):
+    """Answers pictures in this process; for files that were just made here.
+
+    Args:
+        data: The .tflite file.
+        contract: How to feed it and read it.
+        threads: XNNPACK threads.
+        source: What to name in errors: a path.
+    """
+
+    def __init__(
+        self, data: bytes, contract: ModelContract, *, threads: int = 1, source: object = "the .tflite"
+    ) -> None:
+        super().__init__(contract, source=source)
+        self._tensors = TensorRunner(data, threads=threads, source=source)
+        self.latencies_ms = self._tensors.latencies_ms
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        del self._tensors
+
+    def run_raw(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Does what `PictureRunner.run_raw` says, in this process."""
+        return self._tensors.run_raw(inputs)
 
 
 def _noise(shape: Sequence[int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -141,14 +219,14 @@ def _noise(shape: Sequence[int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return pixels if dtype == np.uint8 else (pixels.astype(np.int16) - 128).astype(dtype)
 
 
-def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]:
+def time_file(data: bytes, *, seconds: float, threads: int = 1) -> dict[str, Any]:
     """Allocates a file and runs it at least once, again and again until `seconds` have passed in all.
 
     The input is seeded noise, since latency does not depend on what is in the picture; where it is float, between 0 and
     1, which lies in or near every range that pictures are scaled to: larger numbers could overflow a sound network.
 
     Args:
-        path: A .tflite file with one input.
+        data: A .tflite file with one input.
         seconds: When to stop, counted from the beginning of the allocation.
         threads: XNNPACK threads.
 
@@ -160,7 +238,7 @@ def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]
         InterpreterError: LiteRT refuses the file or fails.
     """
     deadline = time.perf_counter() + seconds
-    interpreter = open_interpreter(path.read_bytes(), threads=threads, source=path)
+    interpreter = open_interpreter(data, threads=threads, source="the .tflite")
     given = interpreter.get_input_details()[0]
     interpreter.set_tensor(given["index"], _noise(given["shape"], np.dtype(given["dtype"])))
     times_ms: list[float] = []
@@ -169,7 +247,7 @@ def time_file(path: Path, *, seconds: float, threads: int = 1) -> dict[str, Any]
         try:
             interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise InterpreterError(path=path, reason=str(error).strip()) from error
+            raise InterpreterError(path="the .tflite", reason=str(error).strip() or "it gave no reason") from error
         times_ms.append((time.perf_counter() - start) * 1e3)
     output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     steady = times_ms[1:] or times_ms

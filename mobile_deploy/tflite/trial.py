@@ -1,22 +1,16 @@
-"""Runs fresh or untrusted files in a child process, so that an interpreter that crashes takes nothing else down.
-
-The child is this module run as a program: it reads paths, runs each file and answers one JSON line a file.
-
-    python -m mobile_deploy.tflite.trial SECONDS
-"""
+"""Runs fresh or untrusted files in a child process, so that an interpreter that crashes takes nothing else down."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-_RUN_TIMEOUT_S = 120.0
+from mobile_deploy.tflite.bounds import TIMEOUT_S, check_size, memory_limit
+from mobile_deploy.tflite.child import Child
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.runner import InterpreterError
 
 
 @dataclass(slots=True)
@@ -28,37 +22,25 @@ class TrialProcess:
     Attributes:
         seconds: How long each file is run in all, allocation included; once at least.
         timeout_s: How long a file may take in all before the child is killed.
+        child: The process, for others to borrow.
     """
 
     seconds: float = 0.3
-    timeout_s: float = _RUN_TIMEOUT_S
-    _child: subprocess.Popen[str] | None = field(default=None, repr=False)
+    timeout_s: float = TIMEOUT_S
+    child: Child = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Makes the child, not started yet."""
+        self.child = Child(timeout_s=self.timeout_s)
 
     def __enter__(self) -> Self:
-        self._start()
+        self.child.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
-
-    def _start(self) -> None:
-        self._child = subprocess.Popen(
-            # -P keeps the working folder, which may hold a json.py, out of the child's imports.
-            [sys.executable, "-P", "-m", "mobile_deploy.tflite.trial", str(self.seconds)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def _stop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
-            self._child = None
+        self.child.stop()
 
     def run(self, path: Path) -> dict[str, Any]:
         """Allocates and runs a file in the child.
@@ -69,44 +51,34 @@ class TrialProcess:
         Returns:
             What `runner.time_file` gives, or {"error": reason}.
         """
-        if self._child is None:
-            self._start()
-        child = self._child
-        if child is None or child.stdin is None or child.stdout is None:
-            raise RuntimeError("the child process has no pipes")
-        watchdog = threading.Timer(self.timeout_s, child.kill)
-        watchdog.start()
-        try:
-            child.stdin.write(json.dumps(str(path)) + "\n")
-            child.stdin.flush()
-            line = child.stdout.readline()
-        except OSError:
-            line = ""
-        finally:
-            watchdog.cancel()
-        if line.endswith("\n"):
-            answer: dict[str, Any] = json.loads(line)
-            return answer
-        status = child.wait()
-        self._stop()
-        return {"error": f"the interpreter crashed or took over {self.timeout_s:.0f} s (exit status {status})"}
+        return dict(
+            self.child.ask({"do": "time", "path": str(path), "seconds": self.seconds, "memory_bytes": None}).says
+        )
+
+    def preflight(self, data: bytes, *, source: object, keeps_all: bool = False) -> None:
+        """Loads and runs an untrusted file once in the child, for those that go on to run it in their own process.
+
+        Args:
+            data: The .tflite file, with one input.
+            source: What to name in errors: a path.
+            keeps_all: Whether all activations will be kept, as calibration does, instead of those alive at once.
+
+        Raises:
+            InterpreterError: It does not run, crashes, hangs or takes too much memory.
+            UnreadableFileError: It is no .tflite.
+        """
+        check_size(read_graph(data, source=source), source=source, keeps_all=keeps_all)
+        answer = self.child.ask({"do": "time", "seconds": 0, "memory_bytes": memory_limit(data)}, data)
+        if "error" in answer.says:
+            raise InterpreterError(path=source, reason=str(answer.says["error"]))
 
 
-def _serve() -> None:
-    """Is the child: answers requests from standard input until it closes."""
-    import ai_edge_litert.interpreter  # noqa: F401  # the slow import, done while the parent still converts
+def preflight(data: bytes, *, source: object, keeps_all: bool = False) -> None:
+    """Does what `TrialProcess.preflight` does, in a child of its own.
 
-    from mobile_deploy.tflite.runner import InterpreterError, time_file
-
-    seconds = float(sys.argv[1])
-    for line in sys.stdin:
-        try:
-            answer = time_file(Path(json.loads(line)), seconds=seconds)
-        except InterpreterError as error:
-            answer = {"error": error.reason}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _serve()
+    Raises:
+        InterpreterError: The file does not run, crashes, hangs or takes too much memory.
+        UnreadableFileError: It is no .tflite.
+    """
+    with TrialProcess() as trial:
+        trial.preflight(data, source=source, keeps_all=keeps_all)

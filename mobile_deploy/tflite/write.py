@@ -1,7 +1,7 @@
 """The only serializer of .tflite files: everything the toolkit writes passes through `serialize`.
 
 It makes the file canonical, so that equal networks give equal bytes: buffers inline, operator versions that say which
-kernels are needed, one signature, readable unique tensor names, no converter metadata.
+kernels are needed, one signature, readable unique tensor names, no converter metadata, equal vectors once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import chain, count
 from typing import Any
 
 from mobile_deploy.tflite.graph import ABSENT, WEIGHTED_OPS, Graph, OpRecord, graph_of
+from mobile_deploy.tflite.slim import pack_slim
 
 SIGNATURE = "serving_default"
 INPUT_NAME = "image"
@@ -153,4 +154,4 @@ def serialize(model: Any) -> bytes:  # noqa: ANN401
     _set_versions(graph)
     _name_tensors(graph)
     _set_signature(graph)
-    return pack(model)
+    return pack_slim(model)

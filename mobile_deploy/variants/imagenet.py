@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -37,6 +38,21 @@ def imagenet_classes() -> tuple[ImageNetClass, ...]:
     """
     text = resources.files(__package__).joinpath("imagenet_classes.txt").read_text(encoding="utf-8")
     return tuple(_parse(line) for line in text.splitlines())
+
+
+def wnids_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """Gives the WordNet identifiers of class names in output order.
+
+    Args:
+        labels: Names in output order.
+
+    Returns:
+        One for each name; "" for a background class before ImageNet's; none where the names are others.
+    """
+    known = imagenet_classes()
+    wnids, names = tuple(c.wnid for c in known), tuple(c.name for c in known)
+    before = len(labels) - IMAGENET_CLASS_COUNT
+    return ("",) * before + wnids if before in (0, 1) and tuple(labels[before:]) == names else ()
 
 
 def _parse(line: str) -> ImageNetClass:

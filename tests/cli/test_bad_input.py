@@ -20,7 +20,7 @@ from fakes.weight_file import random_arrays, write_legacy
 import mobile_deploy.files.directories as directories
 from mobile_deploy.bundle import load_bundle
 from mobile_deploy.cli import main
-from mobile_deploy.tflite.trial import TrialProcess
+from mobile_deploy.tflite.child import Child
 from mobile_deploy.variants.registry import make_spec
 
 EXPORT = ["export", "--variant", "v1", "--alpha", "0.25", "--resolution", "64", "--weights", "none"]
@@ -116,7 +116,7 @@ def test_a_request_that_cannot_be_carried_out_is_refused_before_slow_work(
     def begin(self):
         pytest.fail("the child process was started, which is the beginning of the slow work")
 
-    monkeypatch.setattr(TrialProcess, "_start", begin)
+    monkeypatch.setattr(Child, "start", begin)
     code, message = fails(arguments, capsys)
     assert said in message
     assert code == exit_code

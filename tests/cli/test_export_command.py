@@ -150,3 +150,26 @@ def test_only_the_envelope_is_on_standard_output_and_nothing_beside_it(tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["data"]["bundles"][0]["recipe"] == "int8"
+
+
+def test_labelled_pictures_that_cannot_be_decoded_are_left_out_and_make_the_result_partial(
+    tmp_path, v2_network, capsys
+):
+    (tmp_path / "net.tflite").write_bytes(v2_network.data)
+    for name in ("0", "1"):
+        write_pictures(tmp_path / "data" / name, 3)
+    told = ["--input-range=-1,1", "--fit", "stretch", "--output-meaning", "softmax", "--data", str(tmp_path / "data")]
+    arguments = ["quantize", str(tmp_path / "net.tflite"), "--quant", "float16", *told, "--json", "--overwrite"]
+
+    def run() -> dict:
+        assert main([*arguments, "-o", str(tmp_path / "o")]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert run()["status"] == "ok"
+    (tmp_path / "data" / "0" / "bad.png").write_bytes(b"no picture")
+    envelope = run()
+    assert envelope["status"] == "partial"
+    (note,) = (note for note in envelope["data"]["notes"] if "labelled" in note)
+    assert note.startswith("1 labelled picture cannot be decoded and was left out: ")
+    assert note.endswith("bad.png (not a JPEG, PNG, WebP or BMP picture).")
+    assert envelope["data"]["bundles"][0]["accuracy"]["top1"]["total"] == 6

@@ -94,6 +94,20 @@ def test_a_bad_class_index_is_named_with_its_line(tmp_path, index):
     refuse(tmp_path, "line 3 has class index")
 
 
+def test_names_in_a_table_find_the_offset_of_a_background_class(tmp_path):
+    put(tmp_path, "a.png", "b.png")
+    write_table(tmp_path, "a.png,0,,tench", "b.png,2,,crane")
+    found = load_dataset(tmp_path, labels=("background", *LABELS))
+    assert (found.indices, len(found.notes)) == ((1, 3), 1)
+    assert load_dataset(tmp_path, labels=("background", *LABELS), label_offset=2).indices == (2, 4)
+
+
+def test_wnids_in_a_table_are_read(tmp_path):
+    put(tmp_path, "a.png", "b.png")
+    write_table(tmp_path, "a.png,0,n03126707,crane", "b.png,1,n02012849,crane")
+    assert load(tmp_path) == {"a.png": 4, "b.png": 2}
+
+
 def test_a_file_that_is_not_there_is_named_with_its_line(tmp_path):
     put(tmp_path, "a.png")
     write_table(tmp_path, "absent.png,0,,")

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
-from fakes.tflite_file import TfliteFile
+from fakes.tflite_file import TfliteFile, crashing
 
-from mobile_deploy.contract import Fit, InputContract
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
-from mobile_deploy.tflite.runner import Runner, encode_pictures
+from mobile_deploy.contract import Fit, InputContract, ModelContract, OutputContract
+from mobile_deploy.evaluation.parity import logit_sqnr_db, measure_parity, read_logits
+from mobile_deploy.tflite.runner import InterpreterError, Runner, encode_pictures
 
 RNG = np.random.default_rng(8)
 
@@ -88,3 +89,62 @@ def test_integers_without_an_ending_are_read_by_scale_and_zero_point():
     pictures = RNG.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
     expected = (pictures.reshape(2, -1).astype(float) - 128 - 7) * 0.5
     assert np.array_equal(read_logits(file.ends([image], [row]).to_bytes(), pictures, given), expected)
+
+
+def softmax_contract(*, classes=3, meaning="softmax", labels=("a", "b", "c")) -> ModelContract:
+    return ModelContract(
+        input=InputContract(side=4, dtype="float32", low=-1.0, high=1.0, fit=Fit(kind="stretch")),
+        output=OutputContract(dtype="float32", meaning=meaning, size=classes),
+        labels=labels,
+        minimum_runtime="2.14",
+    )
+
+
+def test_parity_measures_differences_cosines_and_agreement():
+    reference = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.25, 0.25]], np.float32)
+    answers = np.array([[0.5, 0.4, 0.1], [0.2, 0.7, 0.1], [0.2, 0.6, 0.2]], np.float32)
+    found = measure_parity(reference, answers, softmax_contract())
+    cosines = [np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(reference, answers, strict=True)]
+    assert found.pictures == 3
+    assert found.max_difference == pytest.approx(0.35)
+    assert found.mean_difference == pytest.approx((0.2 + 0 + 0.7) / 9)
+    assert found.mean_cosine == pytest.approx(np.mean(cosines))
+    assert found.min_cosine == pytest.approx(cosines[2])
+    assert (found.agreement.count, found.agreement.total) == (2, 3)
+    assert found.sqnr_db is None
+
+
+def test_equal_answers_are_at_no_distance():
+    answers = RNG.random((20, 7)).astype(np.float32)
+    logits = np.log(answers.astype(np.float64))
+    found = measure_parity(answers, answers, softmax_contract(classes=7), logits=(logits, logits))
+    assert (found.max_difference, found.mean_difference, found.mean_cosine, found.min_cosine) == (0, 0, 1, 1)
+    assert found.sqnr_db == math.inf
+    assert found.to_json()["logit_sqnr_db"] is None
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_row_of_zeros_has_no_cosine():
+    zero, other = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+    assert measure_parity(zero, zero, softmax_contract()).min_cosine == 1
+    found = measure_parity(zero, other, softmax_contract())
+    assert math.isnan(found.min_cosine)
+    assert found.to_json()["min_cosine"] is None
+
+
+def test_a_single_sigmoid_agrees_by_its_side_of_one_half():
+    contract = softmax_contract(classes=1, meaning="sigmoid", labels=("no", "yes"))
+    reference, answers = np.array([[0.49], [0.51]], np.float32), np.array([[0.4], [0.3]], np.float32)
+    assert measure_parity(reference, answers, contract).agreement.count == 1
+
+
+def test_embeddings_have_no_best_class():
+    contract = softmax_contract(meaning="embedding", labels=())
+    row = np.ones((1, 3), np.float32)
+    assert measure_parity(row, row, contract).agreement is None
+
+
+def test_a_file_that_crashes_the_interpreter_while_its_logits_are_read_is_an_error():
+    given = InputContract(side=8, dtype="float32", low=-1.0, high=1.0, fit=Fit(kind="stretch"))
+    with pytest.raises(InterpreterError, match="crashed"):
+        read_logits(crashing(), np.zeros((1, 8, 8, 3), np.uint8), given)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mobile_deploy.tflite.graph import WEIGHTED_OPS
 from mobile_deploy.tflite.write import pack
 
 _OPTIONS = {
     "ADD": "AddOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "DIV": "DivOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "L2_NORMALIZATION": "L2NormOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
     "MUL": "MulOptions",
     "RESHAPE": "ReshapeOptions",
@@ -95,5 +99,22 @@ def ending_in(*ops, shape=(1, 4), side=8) -> bytes:
     file = TfliteFile()
     image = here = file.tensor((1, side, side, 3), name="image")
     for name in ops:
-        here = file.op(name, [here], file.tensor(shape, name=name))
+        kernel = [file.constant(np.zeros((1, 1, 1, 1), np.float32))] if name in WEIGHTED_OPS else []
+        here = file.op(name, [here, *kernel], file.tensor(shape, name=name))
     return file.ends([image], [here]).to_bytes()
+
+
+def crashing(*, side: int = 8, classes: int = 3) -> bytes:
+    """A float file from a picture to probabilities that kills LiteRT 2.3 with a segmentation fault when it is loaded.
+
+    Its SPLIT has lost the second of its two inputs, which the kernel reads all the same.
+    """
+    file = TfliteFile()
+    image, split = file.tensor((1, side, side, 3), name="image"), file.tensor((1, side, side, 3), name="split")
+    pooled, logits = file.tensor((1, 3), name="pooled"), file.tensor((1, classes), name="logits")
+    file.op("SPLIT", [image], split)
+    file.op("MEAN", [split, file.constant(np.int32([1, 2]))], pooled)
+    weights = [file.constant(np.ones((classes, 3), np.float32)), file.constant(np.zeros(classes, np.float32))]
+    file.op("FULLY_CONNECTED", [pooled, *weights], logits)
+    answer = file.op("SOFTMAX", [logits], file.tensor((1, classes), name="answer"))
+    return file.ends([image], [answer]).to_bytes()

@@ -24,6 +24,7 @@ from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.predict import predict
 from mobile_deploy.pipeline.results import AuditFailedError
 from mobile_deploy.recipes import RECIPES
+from mobile_deploy.tflite.metadata import metadata_problems, read_metadata
 from mobile_deploy.variants.registry import VARIANTS, make_spec
 
 SMALL_V1 = {"variant": "v1", "alpha": 0.25, "resolution": 64, "classes": 10, "weights": "none"}
@@ -94,6 +95,20 @@ def test_a_bundle_reads_back_as_it_was_returned(all_recipes):
         assert json.loads(json.dumps(bundle.manifest)) == read.manifest
         assert read.contract == bundle.contract
         assert hashlib.sha256(bundle.tflite.read_bytes()).hexdigest() == read.manifest["tflite"]["sha256"]
+
+
+def test_every_file_says_of_itself_what_its_contract_says(bundles):
+    for bundle in bundles.values():
+        data = bundle.tflite.read_bytes()
+        found = read_metadata(data, source=bundle.tflite)
+        assert (found.model.name, found.labels) == (bundle.name, bundle.contract.labels)
+        assert metadata_problems(data, bundle.contract, source=bundle.tflite) == ()
+
+
+def test_the_twin_is_the_float_bundle_whether_it_is_made_or_not(bundles, tmp_path):
+    small = {"variant": "v2", "alpha": 0.35, "resolution": 64, "weights": "none"}
+    made = export(**small, quant=["dynamic"], output=tmp_path).bundles[0]
+    assert made.manifest["float_twin"] == {"sha256": bundles["float32"].sha256}
 
 
 def test_model_json_says_what_the_file_is(bundles):

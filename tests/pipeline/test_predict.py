@@ -93,11 +93,12 @@ def test_another_fit_overrides_that_of_the_bundle(bundles, pictures):
     assert answer.guesses != predict(bundle.directory, pictures[:1]).answers[0].guesses
 
 
-def test_what_a_bundle_says_itself_is_not_silently_ignored(bundles, pictures):
+def test_what_a_bundle_says_itself_is_not_silently_ignored(bundles, pictures, tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
     with pytest.raises(BadOptionError, match="--input-range: the bundle"):
         predict(bundles["float32"].directory, pictures, input_range=(0, 1))
     with pytest.raises(BadOptionError, match="--labels and --output-meaning: the bundle"):
-        predict(bundles["float32"].directory, pictures, labels="labels.txt", output_meaning="logits")
+        predict(bundles["float32"].directory, pictures, labels=tmp_path / "labels.txt", output_meaning="logits")
 
 
 def test_a_bare_float_file_needs_its_range_and_then_answers_as_its_bundle(bundles, pictures, tmp_path):

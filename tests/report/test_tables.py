@@ -105,3 +105,8 @@ def test_facts_have_no_headings_and_are_formatted_each_by_its_kind():
         ["weights", "UNTRAINED"],
         ["audited", "yes"],
     ]
+
+
+def test_a_title_wider_than_its_table_stays_on_one_line():
+    narrow = ResultTable(columns=(Column(header="a"),), rows=((1,),), title="a title wider than its table")
+    assert str(narrow).splitlines()[0] == narrow.title

@@ -103,3 +103,12 @@ def test_progress_is_told_after_every_picture():
     told = []
     measure_ranges(network(), pictures(3), INPUT, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_operator_that_fails_while_it_runs_is_told():
+    file = TfliteFile()
+    image, made = file.tensor((1, SIDE, SIDE, 3), name="image"), file.tensor((1, SIDE, SIDE, 3), name="made")
+    file.op("GATHER", [image, file.constant(np.int32([10**9]))], made)
+    data = file.ends([image], [made]).to_bytes()
+    with pytest.raises(InterpreterError, match=r"cannot run m\.tflite: gather index out of bounds"):
+        measure_ranges(data, pictures(1), INPUT, source="m.tflite")

@@ -9,7 +9,7 @@ from fakes.tflite_file import TfliteFile
 from mobile_deploy.contract import Fit
 from mobile_deploy.errors import MobileDeployError, UnreadableFileError
 from mobile_deploy.tflite.affine import fold_leading_affine
-from mobile_deploy.tflite.graph import ABSENT, op_name, read_graph
+from mobile_deploy.tflite.graph import ABSENT, op_name, read_file, read_graph
 from mobile_deploy.tflite.interface import infer_contract
 
 KERNEL = np.arange(24, dtype=np.int8).reshape(2, 2, 2, 3)
@@ -61,7 +61,8 @@ def test_consumers_are_the_operators_that_read_a_tensor():
 
 def test_the_channel_axis_is_read():
     file = example()
-    file.graph.tensors[1].quantization.quantizedDimension = 3
+    quantization = file.graph.tensors[1].quantization
+    quantization.scale, quantization.zeroPoint, quantization.quantizedDimension = [0.1, 0.2, 0.3], [0, 0, 0], 3
     assert read_graph(file.to_bytes()).tensors[1].channel_axis == 3
 
 
@@ -93,11 +94,93 @@ def test_what_is_no_tflite_is_refused(data):
         read_graph(data)
 
 
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), -0.5])
+def test_a_scale_that_is_no_positive_number_is_refused(scale):
+    file = example()
+    file.graph.tensors[1].quantization.scale = [0.5, scale]
+    refused(file, "kernel has a scale that is no positive number")
+
+
+@pytest.mark.parametrize("axis", [1, 4, -1])
+def test_scales_along_no_axis_are_refused(axis):
+    file = example()
+    quantization = file.graph.tensors[1].quantization
+    quantization.scale, quantization.zeroPoint, quantization.quantizedDimension = [0.1] * 3, [0] * 3, axis
+    refused(file, f"3 scales on axis {axis}")
+
+
+@pytest.mark.parametrize("inputs", [[], [0], [0, ABSENT, ABSENT], [ABSENT, 1, ABSENT]])
+def test_a_convolution_without_picture_or_kernel_is_refused(inputs):
+    file = example()
+    file.graph.operators[0].inputs = inputs
+    refused(file, "its operator 0, CONV_2D, has no kernel")
+
+
+def test_what_a_writer_left_out_is_empty_and_a_name_is_text():
+    file = example()
+    file.graph.tensors[0].name, file.graph.tensors[3].name = None, b"\xff\xfe"
+    file.graph.operators[1].inputs = None
+    graph = read_graph(file.to_bytes())
+    assert graph.ops[1].inputs == ()
+    assert graph.model.subgraphs[0].operators[1].inputs == []
+    assert [tensor.name.decode() for tensor in graph.model.subgraphs[0].tensors] == [
+        *("", "kernel", graph.tensors[2].name, "\ufffd\ufffd")
+    ]
+
+
+def test_a_form_changing_operator_without_input_decides_nothing():
+    file = TfliteFile()
+    image, made = file.tensor((1, 8, 8, 3), name="image"), file.tensor((1, 4), name="made")
+    file.op("RESHAPE", [], made)
+    assert read_graph(file.ends([image], [made]).to_bytes()).deciding_op() is None
+
+
+def test_a_file_that_no_network_for_a_phone_fills_is_not_read(tmp_path):
+    path = tmp_path / "large.tflite"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole: it takes no space
+    with pytest.raises(UnreadableFileError, match="more than 600 MB"):
+        read_file(path)
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_other_than_one_subgraph_is_refused(count):
     file = example()
     file.model.subgraphs = file.model.subgraphs * count
     refused(file, f"{count} subgraphs")
+
+
+def test_the_first_of_several_subgraphs_is_described_where_that_is_allowed():
+    file = example()
+    file.model.subgraphs = file.model.subgraphs * 3
+    assert len(read_graph(file.to_bytes(), any_subgraphs=True).ops) == 2
+    file.model.subgraphs = []
+    with pytest.raises(UnreadableFileError, match="0 subgraphs"):
+        read_graph(file.to_bytes(), any_subgraphs=True)
+
+
+def test_options_of_an_operator_are_read():
+    file = example()
+    file.graph.operators[0].builtinOptions.strideH = 3
+    graph = read_graph(file.to_bytes())
+    conv, custom = graph.ops
+    assert (graph.option(conv, "strideH"), graph.option(conv, "strideW")) == (3, 1)
+    assert (graph.option(conv, "beta"), graph.option(custom, "strideH")) == (None, None)
+
+
+def test_open_sizes_are_known_by_their_axes():
+    file = example()
+    file.graph.tensors[0].shapeSignature = [-1, 8, -1, 3]
+    file.graph.tensors[2].shape = [0, 8, 8, 2]
+    file.graph.tensors[3].shape = [-1, 4]
+    graph = read_graph(file.to_bytes())
+    assert [graph.open_axes(i) for i in range(4)] == [(0, 2), (), (), (0,)]
+
+
+def test_a_shape_of_absurd_length_is_refused():
+    file = example()
+    file.graph.tensors[3].shape = [1] * 65
+    refused(file, "65 axes")
 
 
 @pytest.mark.parametrize("index", [-2, 4, 2**31 - 1])

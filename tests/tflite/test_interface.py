@@ -227,3 +227,26 @@ def test_a_feature_map_counts_all_its_values():
     promised = contract_for(graph, resolve_recipes(["float32"])[0], given, meaning="embedding", labels=())
     assert found.output == promised.output
     assert (found.output.size, found.output.meaning, found.labels) == (245, "embedding", ())
+
+
+@pytest.mark.parametrize("side", [0, -1, 4097, 2**31 - 1])
+def test_an_input_of_an_absurd_side_is_refused(side):
+    with pytest.raises(UnreadableFileError, match=f"its input is {side} pixels wide; allowed: 1 to 4096"):
+        input_side(read_graph(ending_in("SOFTMAX", side=side)), source="m.tflite")
+
+
+def test_more_outputs_than_any_classifier_has_are_not_named_one_by_one():
+    graph = read_graph(ending_in("SOFTMAX", shape=(1, 2**31 - 1)))
+    with pytest.raises(BadOptionError, match="2,147,483,647 outputs, a classifier 200,000 at most"):
+        name_outputs(graph, (), meaning="softmax")
+    assert name_outputs(graph, (), meaning="embedding") == ()
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.0, 0), (1e38, 0), (0.5, 2**40)])
+def test_a_contract_of_values_that_no_contract_may_have_is_refused(scale, zero_point):
+    file = TfliteFile()
+    image = file.tensor((1, 8, 8, 3), name="image")
+    made = file.tensor((1, 4), name="made", dtype="uint8", scales=(scale,), zero_points=(zero_point,))
+    graph = read_graph(file.ends([image], [file.op("SOFTMAX", [image], made)]).to_bytes())
+    with pytest.raises(UnreadableFileError, match=r"cannot use m\.tflite: bad contract: "):
+        infer_contract(graph, value_range=(0, 1), fit=Fit(kind="stretch"), meaning=None, labels=(), source="m.tflite")

@@ -128,34 +128,28 @@ def test_bytes_that_litert_refuses_are_named(data):
     assert caught.value.reason
 
 
-def written(tmp_path, data):
-    path = tmp_path / "m.tflite"
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize(("quant", "io"), [("float32", None), ("int8", "uint8"), ("int8", "int8")])
-def test_timing_repeats_until_the_time_is_up(tmp_path, v2_network, quant, io):
-    told = time_file(written(tmp_path, v2_network.quantized(quant, io).data), seconds=0.05)
+def test_timing_repeats_until_the_time_is_up(v2_network, quant, io):
+    told = time_file(v2_network.quantized(quant, io).data, seconds=0.05)
     assert told["runs"] > 1
     assert 0 < told["latency_ms"] < 50
     assert told["finite"] is True
 
 
-def test_timing_needs_one_run_at_least(tmp_path, v2_network):
-    assert time_file(written(tmp_path, v2_network.data), seconds=0)["runs"] == 1
+def test_timing_needs_one_run_at_least(v2_network):
+    assert time_file(v2_network.data, seconds=0)["runs"] == 1
 
 
-def test_an_output_that_is_no_number_is_noticed(tmp_path):
+def test_an_output_that_is_no_number_is_noticed():
     file = TfliteFile()
     image, made = file.tensor((1, 2, 2, 3), name="image"), file.tensor((1, 2, 2, 3), name="made")
     file.op("MUL", [image, file.constant(np.float32([np.nan]))], made)
-    assert time_file(written(tmp_path, file.ends([image], [made]).to_bytes()), seconds=0)["finite"] is False
+    assert time_file(file.ends([image], [made]).to_bytes(), seconds=0)["finite"] is False
 
 
-def test_a_network_that_is_sound_for_pictures_is_not_driven_into_overflow(tmp_path):
+def test_a_network_that_is_sound_for_pictures_is_not_driven_into_overflow():
     file = TfliteFile()
     image, made = file.tensor((1, 8, 8, 3), name="image"), file.tensor((1, 8, 8, 3), name="made")
     file.op("EXP", [image], made)
     data = file.ends([image], [made]).to_bytes()
-    assert time_file(written(tmp_path, data), seconds=0)["finite"] is True
+    assert time_file(data, seconds=0)["finite"] is True
