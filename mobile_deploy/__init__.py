@@ -12,8 +12,8 @@ A tour, from the ground up; a room imports only from rooms above it in this list
     data                       pictures: decoding, fitting, calibration sets, labelled folders
     models                     Keras networks from tables, weights, the user's own models
     tflite                     converting, calibrating, quantizing, auditing and running
-    evaluation, report         accuracy and error; tables
-    pipeline                   the jobs: export, quantize, predict, doctor
+    evaluation, report         accuracy and error by layer; tables, plots, sheets
+    pipeline                   the jobs: export, quantize, predict, evaluate, debug, inspect, verify, doctor
     cli                        the command line: one module per command
 
 The names below are the Python API; the command line calls exactly these. They load on first use, so that importing the

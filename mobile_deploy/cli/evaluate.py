@@ -14,6 +14,7 @@ from mobile_deploy.cli.options import (
     JsonOption,
     LabelsOption,
     MaxDropOption,
+    OpenSideOption,
     OutputMeaningOption,
     QuietOption,
     VerboseOption,
@@ -50,10 +51,7 @@ def run(
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,
-    resolution: Annotated[
-        int | None,
-        typer.Option("--resolution", metavar="PIXELS", help="Input side of a Keras file that leaves it open."),
-    ] = None,
+    resolution: OpenSideOption = None,
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads of an inference.")] = 1,
     sheet: Annotated[
         Path | None,

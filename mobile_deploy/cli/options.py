@@ -46,6 +46,9 @@ InputRangeOption = Annotated[
         help="Pixel range the model takes, where it does not say so itself; write --input-range=-1,1.",
     ),
 ]
+OpenSideOption = Annotated[
+    int | None, typer.Option("--resolution", metavar="PIXELS", help="Input side of a Keras file that leaves it open.")
+]
 OutputMeaningOption = Annotated[
     str | None,
     typer.Option(

@@ -13,6 +13,7 @@ from mobile_deploy.cli.options import (
     InputRangeOption,
     JsonOption,
     LabelsOption,
+    OpenSideOption,
     OutputMeaningOption,
     QuietOption,
     VerboseOption,
@@ -25,7 +26,7 @@ from mobile_deploy.report.tables import print_table
 
 
 def run(
-    model: Annotated[Path, typer.Argument(metavar="BUNDLE|FILE", help="A bundle, or a .tflite.")],
+    model: Annotated[Path, typer.Argument(metavar="BUNDLE|FILE", help="A bundle, a .tflite, a .keras or .h5 file.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures.")],
     against: Annotated[
         Path | None, typer.Option("--against", metavar="BUNDLE|FILE", help="A second model, side by side.")
@@ -34,6 +35,7 @@ def run(
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,
+    resolution: OpenSideOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
@@ -56,6 +58,7 @@ def run(
             fit=parse_fit(fit),
             input_range=parse_range(input_range),
             output_meaning=output_meaning,
+            resolution=resolution,
             progress=progress,
         )
         emit("predict", {"answers": result.answers}, show=lambda: show(result), as_json=as_json)

@@ -108,6 +108,7 @@ def predict(
     fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
+    resolution: int | None = None,
     progress: ProgressReporter | None = None,
 ) -> PredictResult:
     """Asks a model, or two side by side, what it sees in pictures.
@@ -120,6 +121,7 @@ def predict(
         fit: How a picture becomes a square; overrides the bundle's, and is stretch for a file without one.
         input_range: Pixel range of a float file that has no bundle.
         output_meaning: What the output of a file without a bundle means, if it does not say so itself.
+        resolution: Input side in pixels of a Keras file that leaves it open.
         progress: Who listens; nobody if None.
 
     Returns:
@@ -141,6 +143,7 @@ def predict(
         fit=given_fit(fit),
         input_range=input_range,
         output_meaning=output_meaning,
+        side=resolution,
         progress=progress,
     )
     told = [_answers(subject, pictures, progress or SilentProgress()) for subject in subjects]

@@ -80,9 +80,9 @@ class RepairReport:
         }
 
     def __str__(self) -> str:
-        kept = [f"{name} recovers {gain:.1f} dB" for name, gain in self.kept.items()]
-        dropped = [f"{name} left out, it helps nothing here" for name in self.left_out]
-        return f"{', '.join((*kept, *dropped))}; logit SQNR {self.sqnr_db:.1f} dB on {self.pictures} pictures held back"
+        kept = "".join(f", {gain:.1f} dB of it by {name}" for name, gain in self.kept.items())
+        left_out = "".join(f"; {name} left out, it is no help here" for name in self.left_out)
+        return f"{self.sqnr_db:.1f} dB of logit SQNR on {self.pictures} calibration pictures held back{kept}{left_out}"
 
 
 def _rounded(value: float) -> float | None:

@@ -91,7 +91,7 @@ def _links_channels(graph: Graph, op: OpRecord) -> bool:
         return False
     given = _activations(graph, op)
     if op.name == "ADD":
-        return len(given) == 2 and len({graph.tensors[i].shape for i in (*given, op.outputs[0])}) == 1
+        return len(given) == 2 and len({graph.tensors[i].shape for i in given}) == 1
     if given != list(op.inputs[:1]):  # axes or paddings that are computed
         return False
     if op.name in ("MEAN", "PAD"):

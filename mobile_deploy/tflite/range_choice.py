@@ -19,6 +19,8 @@ from mobile_deploy.tflite.calibrate import ActivationRanges, watch
 # Bins between the minimum and the maximum, four to a step of 8 bits; the outermost are centred on the two, where a
 # ReLU6 piles its values up.
 _BINS = 1021
+# Between float32 values that are closer together there is no room for bins.
+_LEAST_WIDTH = 1e-30
 _STEPS = 255
 
 # Source: 99.99 % is what TensorRT's and PyTorch's percentile calibration ship with, as one-sided tails.
@@ -49,6 +51,11 @@ class Histogram:
         """Gives the value in the middle of each bin, (1021,)."""
         return np.linspace(self.low, self.high, len(self.counts))
 
+    def edges(self) -> npt.NDArray[np.float64]:
+        """Gives the values between which the bins lie, (1022,)."""
+        half = (self.high - self.low) / (len(self.counts) - 1) / 2
+        return np.linspace(self.low - half, self.high + half, len(self.counts) + 1)
+
 
 def measure_histograms(
     data: bytes,
@@ -68,7 +75,7 @@ def measure_histograms(
         source: What to name in errors: a path.
 
     Returns:
-        Histograms by tensor name; a tensor that holds one value only has none.
+        Histograms by tensor name; a tensor that holds but one value has none.
 
     Raises:
         InterpreterError: LiteRT refuses the file.
@@ -95,16 +102,28 @@ def _cut_by_percentile(histogram: Histogram) -> tuple[float, float]:
 
 
 def _cut_by_squared_error(histogram: Histogram) -> tuple[float, float]:
-    centres, low, high = histogram.centres(), min(histogram.low, 0.0), max(histogram.high, 0.0)
+    edges, width = histogram.edges(), (histogram.high - histogram.low) / (_BINS - 1)
+    low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     lows, highs = (_CUTS * low if low else np.zeros(1)), (_CUTS * high if high else np.zeros(1))
     best, choice = np.inf, (low, high)
-    for low in lows:
-        step = (highs - low)[:, None] / _STEPS  # (cuts, 1)
-        rounded = np.clip(np.round(centres / step), np.round(low / step), np.round(highs[:, None] / step)) * step
-        errors = np.square(rounded - centres) @ histogram.counts
+    for lowest in lows:
+        integrals = _squared_error_up_to(edges, lowest, highs[:, None])
+        errors = np.diff(integrals, axis=1) @ histogram.counts / width  # values lie evenly within a bin
         if errors.min() < best:
-            best, choice = float(errors.min()), (float(low), float(highs[errors.argmin()]))
+            best, choice = float(errors.min()), (float(lowest), float(highs[errors.argmin()]))
     return choice
+
+
+def _squared_error_up_to(
+    values: npt.NDArray[np.float64], low: float, highs: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Gives the integral of the squared error of rounding and cutting, (highs, values), but for a constant.
+
+    To look only at the middles of bins, a whole number of which lie in a step, would see some errors twice as often.
+    """
+    step = (highs - low) / _STEPS
+    levels = np.clip(np.round(values / step), np.round(low / step), np.round(highs / step))
+    return np.asarray(levels * step**3 / 12 + (values - levels * step) ** 3 / 3)
 
 
 _CHOICES: dict[str, Callable[[Histogram], tuple[float, float]]] = {

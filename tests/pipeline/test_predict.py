@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fakes.pictures import make_picture, write_pictures
 from fakes.tflite_file import TfliteFile
+from models import user_models
 from PIL import Image
 
 from mobile_deploy.contract import Fit
@@ -118,6 +119,18 @@ def test_a_bare_quantized_file_says_its_range_itself(bundles, pictures, tmp_path
     told = predict(bare, pictures, fit=fit, against=bundles["int8"].directory)
     for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
         assert [(g.index, g.score) for g in ours.guesses] == [(g.index, g.score) for g in theirs.guesses]
+
+
+def test_a_keras_file_answers_like_the_file_made_from_it(keras, pictures, tmp_path):
+    model = user_models.with_lively_weights(user_models.any_size(keras))
+    model.save(tmp_path / "net.keras")
+    made = export(
+        model=tmp_path / "net.keras", quant=["float32"], resolution=64, fit="stretch", output=tmp_path / "made"
+    )
+    told = predict(tmp_path / "net.keras", pictures, resolution=64, against=made.bundles[0].directory)
+    for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
+        assert [g.index for g in ours.guesses] == [g.index for g in theirs.guesses]
+        assert [g.score for g in ours.guesses] == pytest.approx([g.score for g in theirs.guesses], abs=1e-4)
 
 
 @pytest.mark.parametrize("peer", ["mobilenet_v2_1.0_224_quant.tflite", "mobilenet_v1_0.5_160_quant.tflite"])

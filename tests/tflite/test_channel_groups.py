@@ -52,6 +52,7 @@ def test_a_group_knows_whether_it_is_rectified_and_capped():
         (RELU6, RELU, True, True),
         (RELU, RELU, True, False),
         (NONE, RELU6, False, True),
+        (RELU, NONE, False, False),
         (NONE, NONE, False, False),
     ],
 )
@@ -165,6 +166,12 @@ def test_an_activation_without_one_to_lose_is_scalable(fused):
 def test_the_picture_and_the_answer_keep_their_scale():
     file = LayeredFile()
     assert groups_of(file.ending_at(file.conv(file.image, 4))) == APART
+
+
+def test_what_is_added_to_the_picture_keeps_its_scale():
+    file = LayeredFile()
+    added = file.add(file.image, file.conv(file.image, 3))
+    assert groups_of(file.ending_at(file.conv(added, 4))) == APART
 
 
 def test_a_tensor_that_is_also_an_answer_keeps_its_scale():

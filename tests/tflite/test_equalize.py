@@ -70,6 +70,13 @@ def test_an_equalized_network_answers_as_before_also_pictures_it_was_not_measure
     assert error_of(data, evened, pictures(40, first_seed=500)) < 1e-5
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_ranges_have_settled_over_long_chains(seed):
+    """To equalize an equalized network again moves no channel by more than rounding its factor does."""
+    again = planned(changed(scaled_unevenly(small_mobilenet(seed), seed=seed, most=30.0)))
+    assert all(np.abs(exponents).max() <= 1 for exponents in again.exponents.values())
+
+
 def test_a_network_of_the_variants_answers_as_before(v2_network):
     peaks = measure_peaks(v2_network.data, v2_network.pictures, v2_network.input)
     plan = plan_equalization(read_graph(v2_network.data), peaks, NO_SILENCE)
@@ -190,6 +197,17 @@ def test_residual_branches_share_their_factors():
     factors = 2.0 ** (plan.exponents[named["narrow"]] / 4)
     for name in ("narrow", "narrow again", "add"):
         assert after[name] * factors == pytest.approx(before[name], rel=1e-3, abs=1e-4)
+
+
+def test_of_several_makers_the_one_in_which_a_channel_is_widest_counts():
+    file = LayeredFile()
+    branches = [
+        file.conv(file.image, np.diag(np.float32(spans)).reshape(3, 1, 1, 3), np.zeros(3), name=f"branch {number}")
+        for number, spans in enumerate([(1, 16, 16), (16, 1, 16)])
+    ]
+    last = file.conv(file.add(*branches), np.eye(3).reshape(3, 1, 1, 3), np.zeros(3))
+    data = file.ending_at(last)
+    assert apply_equalization(data, planned(data)) == data
 
 
 @pytest.mark.parametrize("op", ["HARD_SWISH", "LOGISTIC"])
