@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from mobile_deploy.errors import BadOptionError, UnknownNameError
-from mobile_deploy.recipes import ALIASES, IO_TYPES, RECIPES, get_recipe, resolve_recipes
+from mobile_deploy.recipes import (
+    ALIASES,
+    GRANULARITIES,
+    IO_TYPES,
+    RECIPES,
+    REPAIRS,
+    get_recipe,
+    resolve_recipes,
+    resolve_repairs,
+)
 
 
 def resolved(*names, io=None):
@@ -102,3 +111,69 @@ def test_unknown_ends_are_refused():
 def test_no_recipe_at_all_is_refused():
     with pytest.raises(BadOptionError, match="names no recipe"):
         resolve_recipes([])
+
+
+def test_there_are_five_repairs_in_the_order_in_which_they_are_applied():
+    assert list(REPAIRS) == ["dead-channels", "equalization", "percentile-ranges", "mse-ranges", "bias-correction"]
+
+
+def by_default(granularity, *, own_pictures=True):
+    return resolve_repairs(None, granularity, own_pictures=own_pictures)
+
+
+def resolved_repairs(names, granularity="per-tensor"):
+    return resolve_repairs(names, granularity, own_pictures=False)
+
+
+def test_a_common_scale_is_repaired_by_equalization_unasked_and_scales_of_their_own_are_not():
+    assert by_default("per-tensor") == ("dead-channels", "equalization", "mse-ranges", "bias-correction")
+    assert by_default("per-channel") == ("mse-ranges", "bias-correction")
+
+
+def test_ranges_are_cut_unasked_only_on_pictures_of_the_task():
+    assert by_default("per-tensor", own_pictures=False) == ("dead-channels", "equalization", "bias-correction")
+    assert by_default("per-channel", own_pictures=False) == ("bias-correction",)
+    for own_pictures in (True, False):
+        assert resolve_repairs(["mse-ranges"], "per-channel", own_pictures=own_pictures) == ("mse-ranges",)
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_repairs_that_are_named_are_those_and_in_their_own_order(granularity):
+    assert resolved_repairs(["bias-correction", "equalization"], granularity) == ("equalization", "bias-correction")
+    assert resolved_repairs(["mse-ranges", "mse-ranges"], granularity) == ("mse-ranges",)
+    assert resolved_repairs(["none"], granularity) == ()
+    assert resolved_repairs([], granularity) == ()
+
+
+@pytest.mark.parametrize("names", [["none", "equalization"], ["equalization", "none"]])
+def test_none_stands_alone(names):
+    with pytest.raises(BadOptionError, match="--repair: none stands alone") as caught:
+        resolved_repairs(names, "per-channel")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("names", [["mse-ranges", "percentile-ranges"], ["percentile-ranges", "mse-ranges"]])
+def test_two_choices_of_the_same_range_exclude_each_other(names):
+    with pytest.raises(BadOptionError, match=f"--repair: {names[0]} and {names[1]} exclude each other"):
+        resolved_repairs(names, "per-tensor")
+
+
+def test_repairs_that_exclude_each_other_say_so_of_each_other_and_are_no_default_together():
+    for repair in REPAIRS.values():
+        if repair.excludes:
+            assert REPAIRS[repair.excludes].excludes == repair.name
+            assert not set(repair.default_for) & set(REPAIRS[repair.excludes].default_for)
+
+
+def test_an_unknown_repair_is_refused_and_near_names_are_shown():
+    with pytest.raises(UnknownNameError, match=r"unknown repair 'equalisation'; did you mean equalization") as caught:
+        resolved_repairs(["equalisation"], "per-tensor")
+    assert caught.value.exit_code == 2
+
+
+def test_ranges_are_chosen_for_8_bits_and_the_rest_helps_16_bits_too():
+    assert {name for name, repair in REPAIRS.items() if 16 not in repair.activation_bits} == {
+        "percentile-ranges",
+        "mse-ranges",
+    }
+    assert all(8 in repair.activation_bits for repair in REPAIRS.values())

@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.data.images import PICTURE_SUFFIXES, Picture, decode_picture, find_files, fit_picture
+from mobile_deploy.data.images import (
+    PICTURE_SUFFIXES,
+    Picture,
+    check_held,
+    decode_picture,
+    find_files,
+    fit_picture,
+)
 from mobile_deploy.data.manifest import (
     CalibrationFile,
     CalibrationManifest,
@@ -176,6 +183,8 @@ def _load_folder(folder: Path, request: _Request) -> list[_Usable | SkippedFile]
     files = find_files(folder)
     pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     chosen = [pictures[index] for index in spread_choice(len(pictures), samples=request.samples, seed=request.seed)]
+
+    check_held(len(chosen), side=request.side, option="--calibration-samples")
 
     def load(path: Path) -> _Usable | SkippedFile:
         return _load_file(path, path.relative_to(folder).as_posix(), request)

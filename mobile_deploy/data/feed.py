@@ -18,7 +18,9 @@ from mobile_deploy.data.images import Picture, decode_picture, fit_picture
 from mobile_deploy.data.manifest import SkippedFile
 from mobile_deploy.errors import BadPictureError
 
-_BATCH = 32  # pictures held in memory at once
+# Pictures held in memory at once; fewer where a model takes large ones.
+_BATCH = 32
+_BATCH_BYTES = 64_000_000
 _THREADS = 2
 _NAMED_SKIPS = 5
 
@@ -89,8 +91,9 @@ class PictureFeed:
         """
         wanted = tuple(dict.fromkeys(squares))
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            for start in range(0, len(self.paths), _BATCH):
-                positions = range(start, min(start + _BATCH, len(self.paths)))
+            size = max(1, min(_BATCH, _BATCH_BYTES // sum(3 * square.side**2 for square in wanted)))
+            for start in range(0, len(self.paths), size):
+                positions = range(start, min(start + size, len(self.paths)))
                 loaded = list(pool.map(lambda position: self._load(position, wanted), positions))
                 yield self._batch(dict(zip(positions, loaded, strict=True)), wanted)
 

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.errors import BadPictureError, UnreadableFileError
+from mobile_deploy.errors import BadOptionError, BadPictureError, UnreadableFileError
 from mobile_deploy.files import is_folder
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
@@ -35,6 +35,11 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp",
 
 # Decoding costs up to 4 bytes a pixel. Above every common camera, below the 89 million at which Pillow itself warns.
 MAX_PIXELS = 80_000_000
+
+# What fitted pictures may take in memory: 128 of them up to 625 px, in proportion where more are wished for.
+_MOST_BYTES_EACH = 1_171_875
+_USUAL_COUNT = 128
+_FEWEST_WORTH_IT = 10
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _NOT_A_PICTURE = "not a JPEG, PNG, WebP or BMP picture"
@@ -53,6 +58,27 @@ _UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def check_held(count: int, *, side: int, option: str) -> None:
+    """Refuses to hold more pictures in memory than fit there; it is the model that says how large they are.
+
+    Args:
+        count: How many pictures.
+        side: Height and width of each in pixels.
+        option: The option that says how many, named in the error.
+
+    Raises:
+        BadOptionError: They take more than 150 MB, or more in proportion beyond 128 pictures.
+    """
+    each, most = 3 * side**2, max(count, _USUAL_COUNT) * _MOST_BYTES_EACH
+    if count * each > most:
+        fitting = _USUAL_COUNT * _MOST_BYTES_EACH // each
+        raise BadOptionError(
+            option=option,
+            problem=f"{count} pictures of {side} px take {count * each / 1e6:,.0f} MB, at most {most / 1e6:.0f} MB fit",
+            hint=f"pass {option} {fitting}" if fitting >= _FEWEST_WORTH_IT else "take a model with a smaller input",
+        )
 
 
 def load_picture(path: Path, *, side: int, fit: Fit) -> Picture:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mobile_deploy.contract import Fit
 from mobile_deploy.data.calibration import builtin_calibration_dir, spread_choice
-from mobile_deploy.data.images import find_pictures, load_picture
+from mobile_deploy.data.images import check_held, find_pictures, load_picture
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
 
 
@@ -50,5 +50,7 @@ def load_pictures(paths: Sequence[Path], *, side: int, fit: Fit) -> npt.NDArray[
 
     Raises:
         BadPictureError: One is no picture or is damaged.
+        BadOptionError: They do not fit into memory.
     """
+    check_held(len(paths), side=side, option="--samples")
     return np.stack([load_picture(path, side=side, fit=fit) for path in paths])

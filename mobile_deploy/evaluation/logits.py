@@ -92,12 +92,13 @@ def logit_reader(data: bytes | None, contract: ModelContract, *, source: object)
     if output.meaning == "sigmoid" and output.size > 1:
         return "its sigmoids answer independently of each other"
     if data is not None and _last_op(data, source) == _ENDINGS.get(output.meaning):
-        shortened, tensor = ending_at_logits(data, source)
+        end = ending_at_logits(data, source)
+        tensor = end.tensor
         quantization = Quantization(scale=tensor.scales[0], zero_point=tensor.zero_points[0]) if tensor.scales else None
         ends = OutputContract(
             dtype="float32", meaning="logits", size=math.prod(tensor.shape), quantization=quantization
         )
-        runner = IsolatedRunner(shortened, replace(contract, output=ends), source=source)
+        runner = IsolatedRunner(end.data, replace(contract, output=ends), source=source, graph=end.graph)
         return LogitReader(contract=contract, runner=runner)
     if output.quantization is None:
         return LogitReader(contract=contract, runner=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mobile_deploy.contract import InputContract, ModelContract, OutputContract
 from mobile_deploy.evaluation.accuracy import class_scores
 from mobile_deploy.statistics import Proportion, wilson
 from mobile_deploy.tflite.child import Child
-from mobile_deploy.tflite.graph import ABSENT, TensorRecord, graph_of, load_model
+from mobile_deploy.tflite.graph import ABSENT, Graph, TensorRecord, graph_of, load_model
 from mobile_deploy.tflite.isolated import IsolatedRunner
 from mobile_deploy.tflite.runner import encode_pictures
 from mobile_deploy.tflite.write import pack
@@ -133,11 +133,11 @@ def read_logits(
         UnreadableFileError: The file is damaged.
         InterpreterError: It does not run.
     """
-    shortened, tensor = ending_at_logits(data, source)
-    answers = []
+    end = ending_at_logits(data, source)
+    tensor, answers = end.tensor, []
     output = OutputContract(dtype="float32", meaning="logits", size=math.prod(tensor.shape))
     ends = ModelContract(input=contract, output=output, minimum_runtime="unknown")
-    with IsolatedRunner(shortened, ends, threads=_THREADS, source=source, child=child) as runner:
+    with IsolatedRunner(end.data, ends, threads=_THREADS, source=source, child=child, graph=end.graph) as runner:
         for start in range(0, len(pictures), _CHUNK):
             raw = runner.run_raw(encode_pictures(pictures[start : start + _CHUNK], contract))
             answers.append(raw.reshape(len(raw), -1).astype(np.float64))
@@ -147,15 +147,34 @@ def read_logits(
     return (values - tensor.zero_points[0]) * tensor.scales[0]
 
 
-def ending_at_logits(data: bytes, source: object) -> tuple[bytes, TensorRecord]:
-    """Gives the file with the logits as its output, and their tensor."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitEnd:
+    """A file whose output is its logits.
+
+    Attributes:
+        data: Bytes of the file.
+        tensor: The logits.
+        graph: The file it was made from.
+    """
+
+    data: bytes = field(repr=False)
+    tensor: TensorRecord
+    graph: Graph = field(repr=False)
+
+
+def ending_at_logits(data: bytes, source: object) -> LogitEnd:
+    """Gives the file with the logits as its output.
+
+    Raises:
+        UnreadableFileError: The file is damaged.
+    """
     model = load_model(data, source=source)
     graph = graph_of(model, source=source)
     last = graph.deciding_op()
     ends = last is not None and last.name in _ENDINGS and last.inputs[:1] > (ABSENT,)
     tensor = graph.tensors[last.inputs[0] if last is not None and ends else graph.outputs[0]]
     model.subgraphs[0].outputs, model.signatureDefs = [tensor.index], []
-    return pack(model), tensor
+    return LogitEnd(data=pack(model), tensor=tensor, graph=graph)
 
 
 def logit_sqnr_db(reference: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> float:

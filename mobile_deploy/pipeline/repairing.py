@@ -33,7 +33,7 @@ from mobile_deploy.tflite.equalize import (
     plan_silence,
 )
 from mobile_deploy.tflite.graph import read_graph
-from mobile_deploy.tflite.interface import contract_for
+from mobile_deploy.tflite.interface import input_contract_for
 from mobile_deploy.tflite.quantize import QuantizeResult, quantize
 from mobile_deploy.tflite.range_choice import Histogram, measure_histograms, narrow_ranges
 from mobile_deploy.tflite.runner import InterpreterError
@@ -179,6 +179,7 @@ class RepairBench:
         }
         self._histograms: dict[_VariantKey, dict[str, Histogram]] = {}
         self._known_peaks: dict[bool, Peaks] = {}
+        self._known_narrow: dict[tuple[_VariantKey, str], ActivationRanges] = {}
 
     def _unchanged(self, progress: Callable[[int, int], None] | None) -> dict[bool, _Variant]:
         """Measures the float file as it is; each picture is run once."""
@@ -278,13 +279,18 @@ class RepairBench:
         key = (tuple(name for name in _ON_THE_FLOAT_FILE if name in names), everything)
         variant = self._variant(key)
         method = next((name for name in _ON_RANGES if name in names), None)
-        ranges = variant.ranges if method is None else narrow_ranges(variant.ranges, self._spread(key), method)
+        ranges = variant.ranges if method is None else self._narrowed(key, method)
         return Repaired(
             data=variant.data,
             ranges=ranges,
             equalization=variant.equalization,
             repairs=tuple(name for name in REPAIRS if name in names),
         )
+
+    def _narrowed(self, key: _VariantKey, method: str) -> ActivationRanges:
+        if (key, method) not in self._known_narrow:
+            self._known_narrow[key, method] = narrow_ranges(self._variant(key).ranges, self._spread(key), method)
+        return self._known_narrow[key, method]
 
     def _variant(self, key: _VariantKey) -> _Variant:
         if key not in self._variants:
@@ -303,11 +309,12 @@ class RepairBench:
         return _Variant(data=data, equalization=plan, ranges=ranges)
 
     def _peaks(self, everything: bool) -> Peaks:
+        """Gives the largest value of each channel on the measured pictures, or on all; each picture is run once."""
         if everything not in self._known_peaks:
-            pictures = self._all if everything else self._measured
-            self._known_peaks[everything] = measure_peaks(
-                self._model.data, pictures, self._model.input, source=self._source
-            )
+            part = self._held_back if everything else self._measured
+            found = measure_peaks(self._model.data, part, self._model.input)
+            known = self._peaks(everything=False) if everything else found
+            self._known_peaks[everything] = {name: np.maximum(found[name], known[name]) for name in found}
         return self._known_peaks[everything]
 
     def _spread(self, key: _VariantKey) -> dict[str, Histogram]:
@@ -330,9 +337,9 @@ class RepairBench:
         """Makes a candidate file and measures it; minus infinity where it does not run."""
         model = self._model
         data = self._repaired(names, everything=False).quantize(request, model, granularity, self._source).data
-        contract = contract_for(read_graph(data), request, model.input, meaning=model.meaning, labels=model.labels)
+        given = input_contract_for(request, model.input)
         try:
-            logits = read_logits(data, pictures, contract.input, source=self._source, child=self._child)
+            logits = read_logits(data, pictures, given, source=self._source, child=self._child)
         except InterpreterError:  # the audit will say so
             return -math.inf
         return logit_sqnr_db(self._reference[: len(pictures)], logits)

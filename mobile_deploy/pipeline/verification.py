@@ -45,7 +45,7 @@ class VerifyResult:
         columns = (
             Column(header="reference", folds=True),
             Column(header="compared", folds=True),
-            Column(header="max diff", digits=4),
+            Column(header="max diff", digits=6),
             Column(header="mean diff", digits=6),
             Column(header="cosine", digits=4),
             Column(header="lowest", digits=4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from mobile_deploy.contract import (
     LARGEST_SIDE,
@@ -167,6 +168,22 @@ def describe_float_input(graph: Graph, *, value_range: tuple[float, float], fit:
     return InputContract(side=side, dtype="float32", low=low, high=high, fit=fit)
 
 
+def input_contract_for(request: RecipeRequest, float_input: InputContract) -> InputContract:
+    """Says what callers feed to a file that was made by a recipe.
+
+    Args:
+        request: What was asked for.
+        float_input: Input of the float file it was made from.
+
+    Returns:
+        The input's contract.
+
+    Raises:
+        BadOptionError: An integer input is asked for and the range holds no zero.
+    """
+    return replace(float_input, dtype=request.io, quantization=input_quantization(float_input, request.io))
+
+
 def contract_for(
     graph: Graph,
     request: RecipeRequest,
@@ -192,14 +209,7 @@ def contract_for(
     """
     quantization = _quantization(graph.tensors[graph.outputs[0]])
     return ModelContract(
-        input=InputContract(
-            side=float_input.side,
-            dtype=request.io,
-            low=float_input.low,
-            high=float_input.high,
-            fit=float_input.fit,
-            quantization=input_quantization(float_input, request.io),
-        ),
+        input=input_contract_for(request, float_input),
         output=OutputContract(dtype=request.io, meaning=meaning, size=_output_size(graph), quantization=quantization),
         labels=labels,
         minimum_runtime=request.recipe.minimum_runtime,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mobile_deploy.contract import ModelContract
 from mobile_deploy.tflite.bounds import TIMEOUT_S, check_size, memory_limit
 from mobile_deploy.tflite.child import Child
-from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.graph import Graph, read_graph
 from mobile_deploy.tflite.messages import Message, Payload
 from mobile_deploy.tflite.runner import InterpreterError, PictureRunner
 
@@ -32,6 +32,7 @@ class IsolatedRunner(PictureRunner):
         source: What to name in errors: a path.
         timeout_s: How long the file may take to load, and for each chunk of pictures.
         child: A child process to borrow, which saves the start of one; it holds one open file at a time.
+        graph: The file as read, which saves reading it again.
     """
 
     def __init__(
@@ -43,19 +44,24 @@ class IsolatedRunner(PictureRunner):
         source: object = "the .tflite",
         timeout_s: float = TIMEOUT_S,
         child: Child | None = None,
+        graph: Graph | None = None,
     ) -> None:
         super().__init__(contract, source=source)
         self._data = data
+        self._graph = graph
         self._threads = threads
         self._child = child or Child(timeout_s=timeout_s)
         self._is_borrowed = child is not None
 
     def __enter__(self) -> Self:
-        check_size(read_graph(self._data, source=self._source), source=self._source)
+        graph = self._graph or read_graph(self._data, source=self._source)
+        check_size(graph, source=self._source)
         if not self._is_borrowed:
             self._child.start()
         try:
-            self._ask({"do": "open", "threads": self._threads, "memory_bytes": memory_limit(self._data)}, self._data)
+            self._ask(
+                {"do": "open", "threads": self._threads, "memory_bytes": memory_limit(self._data, graph)}, self._data
+            )
         except BaseException:
             self._release()
             raise

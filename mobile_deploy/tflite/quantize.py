@@ -268,9 +268,8 @@ def quantize(
         BadOptionError: The input range holds no zero, which integers need.
         UnreadableFileError: The bytes are no .tflite.
     """
-    model = load_model(data, source=source)
     if request.recipe.weight_bits == 32:
-        return QuantizeResult(data=serialize(model), floored_channels=0, corrected_biases=0)
+        return QuantizeResult(data=serialize(load_model(data, source=source)), floored_channels=0, corrected_biases=0)
     from ai_edge_quantizer import quantizer as engine
 
     plan = _Plan(data=data, limits={}, floored_channels=0, corrected_biases=0)

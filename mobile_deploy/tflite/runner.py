@@ -15,7 +15,9 @@ import numpy.typing as npt
 from mobile_deploy.contract import InputContract, ModelContract, OutputContract
 from mobile_deploy.errors import ToolFailedError
 
-_CHUNK = 16  # pictures in the input's type held in memory at once
+# Pictures in the input's type held in memory at once; fewer where they are large.
+_CHUNK = 16
+_CHUNK_BYTES = 16_000_000
 
 
 class InterpreterError(ToolFailedError):
@@ -129,8 +131,11 @@ class PictureRunner(ABC):
         """
         size = self._contract.output.size
         answers = np.empty((len(pictures), size), np.float32)
-        for start in range(0, len(pictures), _CHUNK):
-            encoded = encode_pictures(pictures[start : start + _CHUNK], self._contract.input)
+        # Four bytes a value are the most that an input has.
+        size_bytes = 4 * max(pictures.size // max(len(pictures), 1), self._contract.output.size)
+        chunk = max(1, min(_CHUNK, _CHUNK_BYTES // size_bytes))
+        for start in range(0, len(pictures), chunk):
+            encoded = encode_pictures(pictures[start : start + chunk], self._contract.input)
             decoded = decode_output(self.run_raw(encoded), self._contract.output).reshape(len(encoded), -1)
             if decoded.shape[1] != size:
                 raise InterpreterError(

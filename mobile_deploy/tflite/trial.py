@@ -67,8 +67,9 @@ class TrialProcess:
             InterpreterError: It does not run, crashes, hangs or takes too much memory.
             UnreadableFileError: It is no .tflite.
         """
-        check_size(read_graph(data, source=source), source=source, keeps_all=keeps_all)
-        answer = self.child.ask({"do": "time", "seconds": 0, "memory_bytes": memory_limit(data)}, data)
+        graph = read_graph(data, source=source)
+        check_size(graph, source=source, keeps_all=keeps_all)
+        answer = self.child.ask({"do": "time", "seconds": 0, "memory_bytes": memory_limit(data, graph)}, data)
         if "error" in answer.says:
             raise InterpreterError(path=source, reason=str(answer.says["error"]))
 

@@ -77,3 +77,10 @@ def test_what_does_not_fit_into_memory_is_decoded_again(paths, decoded):
     decoded.clear()
     list(feed.batches([SMALL]))
     assert len(decoded) == 29
+
+
+def test_large_squares_are_held_few_at_a_time(tmp_path):
+    feed = PictureFeed(write_pictures(tmp_path / "many", 12))
+    large, small = (Square(side=side, fit=Fit(kind="stretch")) for side in (1500, 32))
+    assert [batch.read for batch in feed.batches([small])] == [12]
+    assert [batch.read for batch in feed.batches([small, large])] == [9, 3]

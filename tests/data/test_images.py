@@ -9,8 +9,15 @@ import pytest
 from PIL import Image
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.data.images import MAX_PIXELS, decode_picture, find_pictures, fit_picture, load_picture
-from mobile_deploy.errors import BadPictureError, UnreadableFileError
+from mobile_deploy.data.images import (
+    MAX_PIXELS,
+    check_held,
+    decode_picture,
+    find_pictures,
+    fit_picture,
+    load_picture,
+)
+from mobile_deploy.errors import BadOptionError, BadPictureError, UnreadableFileError
 
 STRETCH, LETTERBOX = Fit(kind="stretch"), Fit(kind="letterbox")
 
@@ -249,3 +256,23 @@ def test_a_missing_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UnreadableFileError, match="not a folder"):
         find_pictures(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("count", "side"), [(128, 625), (128, 224), (50, 1000), (10, 2236), (10_000, 224), (1, 4096)])
+def test_pictures_that_fit_into_memory_are_held(count, side):
+    check_held(count, side=side, option="--samples")
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "megabytes", "hint"),
+    [
+        (128, 626, "150 MB", "pass --samples 127"),
+        (51, 1000, "153 MB", "pass --samples 50"),
+        (1000, 700, "1,470 MB", "pass --samples 102"),
+        (10, 4096, "503 MB", "take a model with a smaller input"),
+    ],
+)
+def test_more_pictures_than_fit_into_memory_are_refused_with_how_many_do(count, side, megabytes, hint):
+    with pytest.raises(BadOptionError, match=f"{count} pictures of {side} px take {megabytes}") as caught:
+        check_held(count, side=side, option="--samples")
+    assert caught.value.hint == hint

@@ -7,6 +7,10 @@ from fakes.pictures import make_picture
 from fakes.tflite_file import TfliteFile
 
 from mobile_deploy.contract import Fit, InputContract
+from mobile_deploy.tflite.channel_groups import find_channel_groups
+from mobile_deploy.tflite.channel_weights import ChannelWeights
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.write import pack
 
 SIDE = 8
 # Source: ActivationFunctionType of the TensorFlow Lite schema.
@@ -121,3 +125,14 @@ def small_mobilenet(seed: int = 0, *, classes: int = 5) -> bytes:
     added = len(file.graph.tensors) - 1
     mean = file.mean(file.conv(added, 8, name="head", fused=RELU6))
     return file.ending_at(file.alone("SOFTMAX", file.dense(mean, classes)))
+
+
+def scaled_unevenly(data: bytes, *, seed=0, most=8.0) -> bytes:
+    """The same network with each channel wider or narrower than it was by a random factor; ReLU6 caps none of them."""
+    graph, random = read_graph(data), np.random.default_rng(seed)
+    weights = ChannelWeights(graph)
+    for group in find_channel_groups(graph):
+        channels = weights.spans(group.makers[0], "out").size
+        weights.scale(group, most ** random.uniform(0 if group.is_capped else -1, 1, channels))
+    weights.store()
+    return pack(graph.model)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from fakes.network_file import CLASSES, SIDE, float_network
 from fakes.pictures import write_pictures
-from fakes.tflite_file import crashing
+from fakes.tflite_file import TfliteFile, crashing
 from fuzz.cases import COUNT
 from fuzz.mutations import (
     NAMES,
@@ -249,6 +249,44 @@ def test_a_label_file_of_100_mb_in_the_metadata_is_not_unpacked(base, originals,
     answer = capsys.readouterr()
     assert problems_of(answer.out, answer.err, exit_code) == []
     assert peak_mb() - before < 100
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux alone")
+@pytest.mark.parametrize(("command", "side"), [("predict", 3000), ("evaluate", 3000), ("quantize", 625)])
+def test_a_file_that_asks_for_huge_pictures_does_not_flood_the_memory(base, tmp_path, command, side):
+    greedy = tmp_path / "greedy.tflite"
+    greedy.write_bytes(averaging(side))
+    said = ("--input-range=-1,1", "--labels", base / "labels.txt", "--json")
+    words = {
+        "predict": ("predict", greedy, next(base.glob("pictures/*/*"))),
+        "evaluate": ("evaluate", greedy, "--data", base / "pictures"),
+        "quantize": ("quantize", greedy, "--calibration", "builtin", "--fit", "stretch", "-o", tmp_path),
+    }
+    program = "import sys; from mobile_deploy.cli.app import main; from fuzz.run_cases import peak_mb; "
+    program += "code = main(sys.argv[1:]); print(code, peak_mb(), file=sys.stderr)"
+    told = subprocess.run(
+        [sys.executable, "-c", program, *map(str, (*words[command], *said))],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    exit_code, peak = told.stderr.split()[-2:]
+    assert exit_code == "0"
+    assert float(peak) < MOST_MEMORY_MB
+
+
+def averaging(side: int) -> bytes:
+    """A small float file that takes huge pictures and gives five probabilities."""
+    file = TfliteFile()
+    image = file.tensor((1, side, side, 3), name="image")
+    mean, logits = file.tensor((1, 3), name="mean"), file.tensor((1, CLASSES), name="logits")
+    file.op("MEAN", [image, file.constant(np.int32([1, 2]))], mean)
+    weights = [file.constant(np.ones((CLASSES, 3), np.float32)), file.constant(np.zeros(CLASSES, np.float32))]
+    file.op("FULLY_CONNECTED", [mean, *weights], logits)
+    answer = file.op("SOFTMAX", [logits], file.tensor((1, CLASSES), name="answer"))
+    return file.ends([image], [answer]).to_bytes()
 
 
 SOUND = {"schema_version": 1, "command": "x", "status": "ok", "exit_code": 0, "data": {}, "errors": []}

@@ -128,3 +128,5 @@ def test_keras_float_and_int8_stand_in_one_table(keras, tmp_path, rescaled):
     assert first.parity.max_difference < 1e-5
     assert first.parity.sqnr_db > 80
     assert third.parity.max_difference > 100 * first.parity.max_difference
+    copy = shutil.copy(floats.tflite, tmp_path / "copy.tflite")
+    assert verify(integers.directory, against=copy, samples=2).closeness[0].parity.max_difference == 0

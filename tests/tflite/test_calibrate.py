@@ -5,7 +5,7 @@ import pytest
 from fakes.tflite_file import TfliteFile
 
 from mobile_deploy.contract import Fit, InputContract
-from mobile_deploy.tflite.calibrate import measure_ranges
+from mobile_deploy.tflite.calibrate import input_name, measure_ranges, watch
 from mobile_deploy.tflite.runner import InterpreterError, encode_pictures
 
 SIDE = 4
@@ -112,3 +112,53 @@ def test_an_operator_that_fails_while_it_runs_is_told():
     data = file.ends([image], [made]).to_bytes()
     with pytest.raises(InterpreterError, match=r"cannot run m\.tflite: gather index out of bounds"):
         measure_ranges(data, pictures(1), INPUT, source="m.tflite")
+
+
+@pytest.mark.parametrize("split", [1, 8, 15])
+def test_ranges_of_two_parts_join_to_those_of_all_pictures(split):
+    given = pictures(16)
+    given[split // 2], given[-1] = 0, 255  # extremes in either part
+    whole = measure_ranges(network(), given, INPUT)
+    first, second = measure_ranges(network(), given[:split], INPUT), measure_ranges(network(), given[split:], INPUT)
+    for joined in (first.joined(second), second.joined(first)):
+        assert joined.limits == whole.limits
+        assert joined.pictures == 16
+        assert joined.channel_means.keys() == whole.channel_means.keys()
+        for name, means in whole.channel_means.items():
+            assert joined.channel_means[name] == pytest.approx(means, abs=1e-5)
+            assert joined.channel_means[name].dtype == np.float32
+
+
+def test_joining_changes_neither_part():
+    first, second = (measure_ranges(network(), pictures(3), INPUT) for _ in range(2))
+    before = dict(first.limits), first.channel_means["conv"].copy()
+    first.joined(second)
+    assert dict(first.limits) == before[0]
+    assert np.array_equal(first.channel_means["conv"], before[1])
+
+
+def test_watch_shows_every_activation_of_every_picture_in_turn():
+    given = pictures(3)
+    expected, entry = by_hand(given), input_name(network())
+    seen = 0
+    for number, sight in enumerate(watch(network(), given, INPUT)):
+        assert sight.views.keys() == {"conv", "mean"}
+        assert np.array_equal(sight.encoded[0], expected[entry][number])
+        for name, view in sight.views.items():
+            assert view()[0] == pytest.approx(expected[name][number], abs=1e-5)
+        seen += 1
+    assert (seen, entry) == (3, "image")
+
+
+def test_watch_names_the_file_that_fails_on_a_picture():
+    file = TfliteFile()
+    image = file.tensor((1, SIDE, SIDE, 3), name="image")
+    whole = file.op("CAST", [image], file.tensor((1, SIDE, SIDE, 3), dtype="int32", name="whole"))
+    divided = file.tensor((1, SIDE, SIDE, 3), dtype="int32", name="divided")
+    file.op("FLOOR_DIV", [file.constant(np.ones((1, SIDE, SIDE, 3), np.int32)), whole], divided)
+    back = file.op("CAST", [divided], file.tensor((1, SIDE, SIDE, 3), name="back"))
+    data = file.ends([image], [back]).to_bytes()
+    good, bad = np.full((1, SIDE, SIDE, 3), 255, np.uint8), np.full((1, SIDE, SIDE, 3), 128, np.uint8)
+    assert len(list(watch(data, good, INPUT))) == 1
+    with pytest.raises(InterpreterError, match=r"net\.tflite: .*[Dd]ivi"):
+        list(watch(data, bad, INPUT, source="net.tflite"))

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from mobile_deploy.tflite.child import Child
+from mobile_deploy.tflite.messages import write_message
 
 ASK = {"do": "time", "path": "a file", "seconds": 0}
 READ = "import sys; sys.stdin.buffer.readline(); out = sys.stdout; "
@@ -137,6 +138,18 @@ def test_the_child_ends_when_its_parent_is_gone():
     assert child.returncode == 0
 
 
+def test_a_child_whose_parent_is_gone_does_not_run_a_file_for_ever(float_file):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mobile_deploy.tflite.serve"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    write_message(child.stdin, {**float_file, "seconds": 600, "timeout_s": 0.5})
+    assert child.wait(60) == 1
+    child.communicate()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_ctrl_c_leaves_the_end_of_the_child_to_the_parent(child, float_file):
     child.ask(float_file)
@@ -144,3 +157,10 @@ def test_ctrl_c_leaves_the_end_of_the_child_to_the_parent(child, float_file):
     process.send_signal(signal.SIGINT)
     assert child.ask(float_file).says["finite"] is True
     assert child._process is process
+
+
+def test_what_native_code_prints_does_not_mix_with_the_answers():
+    program = "import os; from mobile_deploy.tflite.serve import _own_streams; answers = _own_streams()[1]; "
+    program += "os.write(1, b'noise'); answers.write(b'answer'); answers.flush()"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (printed.stdout, printed.stderr) == (b"answer", b"noise")

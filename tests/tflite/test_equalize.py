@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from fakes.layered_file import INPUT, NONE, RELU, RELU6, LayeredFile, pictures, small_mobilenet
+from fakes.layered_file import INPUT, NONE, RELU, RELU6, LayeredFile, pictures, scaled_unevenly, small_mobilenet
 
 from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.evaluation.parity import read_logits
 from mobile_deploy.tflite.bias_correction import rounding_error
 from mobile_deploy.tflite.calibrate import measure_ranges
-from mobile_deploy.tflite.channel_groups import find_channel_groups
 from mobile_deploy.tflite.channel_weights import ChannelWeights
 from mobile_deploy.tflite.equalize import (
     Equalization,
@@ -40,17 +39,6 @@ def error_of(data: bytes, other: bytes, given=None) -> float:
     given = pictures() if given is None else given
     exact, found = (read_logits(file, given, INPUT) for file in (data, other))
     return float(np.abs(exact - found).max() / np.abs(exact).max())
-
-
-def scaled_unevenly(data: bytes, *, seed=0, most=8.0) -> bytes:
-    """The same network with each channel wider or narrower than it was by a random factor; ReLU6 caps none of them."""
-    graph, random = read_graph(data), np.random.default_rng(seed)
-    weights = ChannelWeights(graph)
-    for group in find_channel_groups(graph):
-        channels = weights.spans(group.makers[0], "out").size
-        weights.scale(group, most ** random.uniform(0 if group.is_capped else -1, 1, channels))
-    weights.store()
-    return pack(graph.model)
 
 
 def unevenness(data: bytes) -> float:

@@ -79,7 +79,7 @@ def test_a_file_that_kills_the_interpreter_kills_the_child_alone():
 
 def test_a_file_whose_activations_fill_the_memory_is_refused_before_a_child_starts(monkeypatch):
     monkeypatch.setattr("mobile_deploy.tflite.child.Child.start", lambda self: pytest.fail("a child was started"))
-    assert "its activations take 3,298,535 MB at once, at most 256 MB are allowed" in said(
+    assert "its activations take 3,298,535 MB at once, at most 200 MB are allowed" in said(
         one_op("RESIZE_BILINEAR", (1, 2**19, 2**19, 3), np.int32([2**19, 2**19]))
     )
 

@@ -11,6 +11,7 @@ from mobile_deploy.contract import Fit, InputContract, ModelContract, OutputCont
 from mobile_deploy.recipes import RECIPES
 from mobile_deploy.tflite.runner import (
     InterpreterError,
+    PictureRunner,
     Runner,
     decode_output,
     encode_pictures,
@@ -101,6 +102,28 @@ def test_a_feature_map_is_flattened():
     contract = ModelContract(input=given("float32", 0.0, 255.0), output=output, minimum_runtime="2.14")
     with Runner(data, contract) as runner:
         assert np.array_equal(runner.run(EVERY_BYTE), 2.0 * EVERY_BYTE.reshape(1, -1))
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "parts"), [(8, 10, [16, 16, 8]), (512, 10, [5] * 8), (8, 10**6, [4] * 10), (2100, 10, [1] * 40)]
+)
+def test_large_pictures_are_run_few_at_a_time(side, size, parts):
+    class Recorder(PictureRunner):
+        def __exit__(self, *_):
+            pass
+
+        def run_raw(self, inputs):
+            lengths.append(len(inputs))
+            return np.zeros((len(inputs), size), np.float32)
+
+    lengths = []
+    contract = ModelContract(
+        input=replace(given("uint8"), side=side),
+        output=OutputContract(dtype="float32", meaning="logits", size=size),
+        minimum_runtime="2.14",
+    )
+    Recorder(contract, source="m.tflite").run(np.broadcast_to(np.uint8(0), (40, side, side, 3)))
+    assert lengths == parts
 
 
 def test_pictures_of_another_side_are_refused(v2_network):
