@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
-from mobile_deploy.statistics import Difference, Proportion, mcnemar_exact, paired_difference, wilson
+from mobile_deploy.statistics import Difference, Proportion, mcnemar_exact, paired_difference, points_above, wilson
 
 SHARES = [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (1, 499), (250, 500), (4321, 50_000), (50_000, 50_000)]
 SPLITS = [(0, 0), (0, 1), (1, 0), (0, 6), (5, 5), (3, 9), (9, 3), (1, 40), (130, 171), (900, 1100)]
@@ -67,6 +67,12 @@ def test_mcnemar_does_not_care_who_is_first():
 def test_mcnemar_refuses_negative_counts(split):
     with pytest.raises(ValueError, match="no counts"):
         mcnemar_exact(*split)
+
+
+@pytest.mark.parametrize(("count", "total", "bar"), [(29, 50, 58), (161, 1000, 16.1), (57, 10_000, 0.57), (-3, 4, -75)])
+def test_a_share_at_a_bar_is_not_beside_it_whatever_floating_point_makes_of_both(count, total, bar):
+    assert points_above(count, total, bar) == 0
+    assert points_above(count + 1, total, bar) > 0 > points_above(count - 1, total, bar)
 
 
 def test_a_proportion_is_shown_in_percent_with_its_interval():

@@ -174,11 +174,22 @@ def align(first: Outputs, second: Outputs, *, offset: int | None) -> tuple[tuple
     ((0, 2), (1, 1))
     """
     if offset is not None:
-        moved = ((i, i + offset) for i in range(len(first.labels)))
-        return tuple((i, j) for i, j in moved if 0 <= j < len(second.labels))
+        moved = tuple((i, i + offset) for i in range(len(first.labels)) if 0 <= i + offset < len(second.labels))
+        # Pictures of a few classes may agree on a number that holds for these alone; a few names may be worded anew.
+        if not _speak_against(moved, first, second):
+            return moved
     # Of one name that several outputs bear, the k-th of one model is the k-th of the other.
     places = (zip(bearers, second.by_name.get(name, ()), strict=False) for name, bearers in first.by_name.items())
     return tuple(sorted(pair for pairs in places for pair in pairs))
+
+
+def _speak_against(pairs: Sequence[tuple[int, int]], first: Outputs, second: Outputs) -> bool:
+    """Says whether more names stand at another place of the second model than at the one they are paired with."""
+    if first.is_nameless or second.is_nameless:
+        return False
+    named = [(plain(first.labels[i]), plain(second.labels[j])) for i, j in pairs]
+    same = sum(one == other for one, other in named)
+    return sum(one != other and one in second.by_name for one, other in named) > same
 
 
 def _by_name(known: int | None, words: ClassWords, outputs: Outputs, source: object) -> int:

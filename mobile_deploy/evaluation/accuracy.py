@@ -30,16 +30,7 @@ class Accuracy:
 
     def to_json(self) -> dict[str, Any]:
         """Gives shares and 95 % Wilson intervals as JSON values in [0, 1]."""
-        return {
-            name: {
-                "value": share.value,
-                "low": share.low,
-                "high": share.high,
-                "count": share.count,
-                "total": share.total,
-            }
-            for name, share in (("top1", self.top1), ("top5", self.top5))
-        }
+        return {"top1": self.top1.to_json(), "top5": self.top5.to_json()}
 
 
 def accuracy_of(ranks: npt.NDArray[np.int64]) -> Accuracy:

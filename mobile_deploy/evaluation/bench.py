@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from mobile_deploy.evaluation.probes import (
 from mobile_deploy.evaluation.tallies import ResultTally
 from mobile_deploy.tflite.graph import Graph, TensorRecord, read_graph
 from mobile_deploy.tflite.runner import InterpreterError, encode_pictures
-from mobile_deploy.tflite.twins import OpPair, activation_inputs
+from mobile_deploy.tflite.twins import NotTheTwinError, OpPair, activation_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +87,17 @@ class Bench:
         self._check_finite(exact)
         self._whole.run({self._given: encode_pictures(picture, self._files.given)})
         for pair in self._pairs:
-            result = self._whole.read(pair.stored.outputs[0])
+            result = self._read(self._whole, pair, exact)
             tallies[pair.twin.index].add_cumulative(exact[pair.twin.outputs[0]], result)
         self._run_apart(exact, tallies)
+
+    def _read(self, probe: Probe | ApartProbe, pair: OpPair, exact: Mapping[int, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Reads a layer's result, whose shape a file may state wrongly: it is settled when the file is loaded."""
+        result, expected = probe.read(pair.stored.outputs[0]), exact[pair.twin.outputs[0]].shape
+        if result.shape != expected:
+            difference = f"layer {pair.twin.index} gives {list(result.shape)} there, {list(expected)} in the float file"
+            raise NotTheTwinError(source=self._files.source, twin=self._files.float_source, difference=difference)
+        return result
 
     def _check_finite(self, exact: dict[int, npt.NDArray[Any]]) -> None:
         for index, values in exact.items():
@@ -113,7 +121,7 @@ class Bench:
             }
         )
         for pair in self._apart_pairs:
-            result, first = self._apart.read(pair.stored.outputs[0]), given[pair.twin.index][0]
+            result, first = self._read(self._apart, pair, exact), given[pair.twin.index][0]
             tallies[pair.twin.index].add_local(exact[pair.twin.outputs[0]], result, first)
         self._reweighted.run({pair.twin.index: given[pair.twin.index] for pair in self._weighted_pairs})
         for pair in self._weighted_pairs:

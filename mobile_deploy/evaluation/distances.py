@@ -78,7 +78,7 @@ class Distances:
         mine, theirs = (
             None if values is None else values[:, common] for values, common in zip(chances, self._common, strict=True)
         )
-        if mine is not None and theirs is not None:
+        if mine is not None and theirs is not None and mine.size:
             self._l1 += float(np.abs(mine - theirs).sum())
             self._pictures += len(mine)
         if not self.why_no_sqnr:

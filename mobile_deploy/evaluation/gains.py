@@ -12,6 +12,7 @@ from mobile_deploy.evaluation.bench import FilePair
 from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
 from mobile_deploy.tflite.child import Child
 from mobile_deploy.tflite.mixed import keep_float
+from mobile_deploy.tflite.twins import NotTheTwinError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,11 @@ def measure_gains(
     reference = read_logits(files.float_data, pictures, files.float_given, source=files.float_source, child=child)
 
     def sqnr_db(data: bytes) -> float:
-        return logit_sqnr_db(reference, read_logits(data, pictures, files.given, source=files.source, child=child))
+        logits = read_logits(data, pictures, files.given, source=files.source, child=child)
+        if logits.shape != reference.shape:
+            difference = f"it has {reference.shape[1]} logits, the other {logits.shape[1]}"
+            raise NotTheTwinError(source=files.source, twin=files.float_source, difference=difference)
+        return logit_sqnr_db(reference, logits)
 
     now_db = sqnr_db(files.data)
     gains: dict[int, float] = {}

@@ -15,7 +15,7 @@ from mobile_deploy.statistics import Proportion, wilson
 from mobile_deploy.tflite.child import Child
 from mobile_deploy.tflite.graph import ABSENT, Graph, TensorRecord, graph_of, load_model
 from mobile_deploy.tflite.isolated import IsolatedRunner
-from mobile_deploy.tflite.runner import encode_pictures
+from mobile_deploy.tflite.runner import InterpreterError, encode_pictures
 from mobile_deploy.tflite.write import pack
 
 _ENDINGS = ("SOFTMAX", "LOGISTIC")
@@ -47,20 +47,15 @@ class Parity:
 
     def to_json(self) -> dict[str, Any]:
         """Gives the numbers as JSON values; null where there is none or it is not finite."""
-        share = self.agreement
         return {
             "pictures": self.pictures,
             "max_difference": _finite(self.max_difference),
             "mean_difference": _finite(self.mean_difference),
             "mean_cosine": _finite(self.mean_cosine),
             "min_cosine": _finite(self.min_cosine),
-            "top1_agreement": None if share is None else _share(share),
+            "top1_agreement": None if self.agreement is None else self.agreement.to_json(),
             "logit_sqnr_db": None if self.sqnr_db is None else _finite(self.sqnr_db),
         }
-
-
-def _share(share: Proportion) -> dict[str, Any]:
-    return {"value": share.value, "low": share.low, "high": share.high, "count": share.count, "total": share.total}
 
 
 def _finite(value: float) -> float | None:
@@ -142,6 +137,8 @@ def read_logits(
             raw = runner.run_raw(encode_pictures(pictures[start : start + _CHUNK], contract))
             answers.append(raw.reshape(len(raw), -1).astype(np.float64))
     values = np.concatenate(answers)
+    if values.shape[1] != output.size:  # a file may state a shape that it does not keep
+        raise InterpreterError(path=source, reason=f"it gives {values.shape[1]} logits and says {output.size}")
     if tensor.dtype in ("float32", "float16") or not tensor.scales:
         return values
     return (values - tensor.zero_points[0]) * tensor.scales[0]

@@ -128,7 +128,7 @@ def compare(
             answers[reference.name],
             answers[model.name],
             model.contract,
-            logits=None if before is None or after is None else (before, after),
+            logits=None if before is None or after is None or before.shape != after.shape else (before, after),
         )
         pairs.append(Closeness(reference=reference.name, model=model.name, parity=parity))
     return tuple(pairs)

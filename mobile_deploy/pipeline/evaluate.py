@@ -24,6 +24,7 @@ from mobile_deploy.pipeline.hints import given_fit, given_labels
 from mobile_deploy.pipeline.model_score import ModelScore
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.subjects import Subject, open_subjects
+from mobile_deploy.statistics import points_above
 
 _POINTS = 100.0
 
@@ -124,13 +125,12 @@ class _Bars:
     def missed(self, result: EvaluateResult) -> tuple[str, ...]:
         """Gives one clause for each bar that is not reached; equal to the bar is enough."""
         clauses = []
-        # Counts, since shares such as 0.57 are no exact numbers.
         top1 = result.model.accuracy.top1
-        if self.fail_below is not None and _POINTS * top1.count < self.fail_below * top1.total:
+        if self.fail_below is not None and points_above(top1.count, top1.total, self.fail_below) < 0:
             clauses.append(f"top-1 is {_POINTS * top1.value:.2f} %, below the {self.fail_below:g} % asked for")
         if self.max_drop is not None and result.comparison is not None and result.reference is not None:
             lost = result.comparison.only_reference - result.comparison.only_model
-            if _POINTS * lost > self.max_drop * result.pictures:
+            if points_above(lost, result.pictures, self.max_drop) > 0:
                 clauses.append(
                     f"top-1 is {_POINTS * lost / result.pictures:.2f} percentage points below "
                     f"{result.reference.name}, more than the {self.max_drop:g} allowed"

@@ -199,15 +199,9 @@ def _paired(comparison: Comparison, mine: str, theirs: str) -> dict[str, Cell]:
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    share, drop = comparison.agreement, comparison.drop
+    drop = comparison.drop
     return {
-        "agreement": {
-            "value": share.value,
-            "low": share.low,
-            "high": share.high,
-            "count": share.count,
-            "total": share.total,
-        },
+        "agreement": comparison.agreement.to_json(),
         "both_right": comparison.both,
         "only_model_right": comparison.only_model,
         "only_reference_right": comparison.only_reference,

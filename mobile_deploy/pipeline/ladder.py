@@ -11,7 +11,7 @@ Each rung is a .tflite that was audited, run and scored itself on the labelled p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,11 +19,11 @@ from mobile_deploy.evaluation.accuracy import Accuracy
 from mobile_deploy.evaluation.scoring import Scored
 from mobile_deploy.pipeline.drafting import Draft, Drafter
 from mobile_deploy.pipeline.judging import Judge
-from mobile_deploy.pipeline.options import Budget
+from mobile_deploy.pipeline.options import WIDE, Budget
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.recipes import RecipeRequest, resolve_recipes
 from mobile_deploy.report.tables import Cell, Column, ResultTable
-from mobile_deploy.statistics import Difference, mcnemar_exact, paired_difference
+from mobile_deploy.statistics import Difference, mcnemar_exact, paired_difference, points_above
 from mobile_deploy.tflite.mixed import keep_float
 
 _RANGE_REPAIRS = ("percentile-ranges", "mse-ranges")
@@ -35,7 +35,6 @@ _REPAIR_RUNGS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 _FLOAT_LAYERS = (1, 2, 4, 8, 16)
 _POINTS = 100
-_WIDE = "int16x8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +55,19 @@ class Rung:
     name: str
     size_bytes: int
     latency_ms: float | None
-    accuracy: Accuracy | None
-    drop: Difference | None
-    p_value: float | None
+    accuracy: Accuracy | None = None
+    drop: Difference | None = None
+    p_value: float | None = None
     float_layers: tuple[str, ...] = ()
-    is_within: bool
+    is_within: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the rung as JSON values; latency, which differs from run to run, is left out."""
+        """Gives the rung as JSON values."""
         drop = self.drop
         return {
             "name": self.name,
             "size_bytes": self.size_bytes,
+            "host_latency_ms": self.latency_ms,
             "accuracy": None if self.accuracy is None else self.accuracy.to_json(),
             "drop_points": None
             if drop is None
@@ -103,6 +103,14 @@ class Climb:
             "max_drop_points": self.budget.max_drop_points,
             "is_within": self.is_within,
             "rungs": [rung.to_json() for rung in self.rungs],
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Gives what model.json says: all but the latencies, which differ from run to run."""
+        told = self.to_json()
+        return {
+            **told,
+            "rungs": [{key: rung[key] for key in rung if key != "host_latency_ms"} for rung in told["rungs"]],
         }
 
     def table(self) -> ResultTable:
@@ -147,7 +155,7 @@ def climb(
     reference = judge.of_float()
     rungs: list[Rung] = []
     drafts: list[Draft] = []
-    for name, draft, layers in _files(drafter, request, budget, drafts, progress):
+    for name, draft, layers in _files(drafter, request, budget, progress):
         scored = None if draft.audit.problems else judge.of_drafts(draft)[0]
         rung = _rung(name, draft, scored, reference, budget, layers)
         drafts.append(draft)
@@ -163,69 +171,63 @@ def _top1(rung: Rung) -> float:
 
 
 def _files(
-    drafter: Drafter, request: RecipeRequest, budget: Budget, made: Sequence[Draft], progress: ProgressReporter
+    drafter: Drafter, request: RecipeRequest, budget: Budget, progress: ProgressReporter
 ) -> Iterator[tuple[str, Draft, tuple[str, ...]]]:
-    """Makes the files of all rungs, each when it is asked for; `made` are those that were taken so far."""
+    """Makes the files of all rungs, each when it is asked for."""
     usual = drafter.options.repairs
+    made: list[Draft] = []
     for name, without, added in _REPAIR_RUNGS:
         tried = [repair for repair in usual if repair not in without] + list(added)
         with progress.stage(f"make {name}"):
             draft = drafter.draft(request, tried)
         if all(draft.data != other.data for other in made):
+            made.append(draft)
             yield name, draft, ()
-    base = max(made, key=lambda draft: draft.repairs.sqnr_db if draft.repairs is not None else 0.0)
     if budget.runs_int16:
-        with progress.stage(f"make {_WIDE}"):
-            draft = drafter.draft(resolve_recipes([_WIDE])[0])
-        yield _WIDE, draft, ()
-    if budget.runs_float:
+        with progress.stage(f"make {WIDE}"):
+            draft = drafter.draft(resolve_recipes([WIDE])[0])
+        yield WIDE, draft, ()
+    sound = [draft for draft in made if not draft.audit.problems]
+    if budget.runs_float and sound:
+        base = max(sound, key=lambda draft: draft.repairs.sqnr_db if draft.repairs is not None else 0.0)
         yield from _with_float_layers(drafter, request, base, progress)
 
 
 def _with_float_layers(
     drafter: Drafter, request: RecipeRequest, base: Draft, progress: ProgressReporter
 ) -> Iterator[tuple[str, Draft, tuple[str, ...]]]:
-    if base.repaired is None or base.audit.problems:
+    if base.repaired is None or base.repairs is None:
         return
     with progress.stage("find the layers that lose most") as advance:
         ranked = drafter.bench.rank_layers(base.repaired, base.data, base.contract, progress=advance)
-    for count in _FLOAT_LAYERS:
-        if count > len(ranked):
-            return
+    for count in sorted({min(count, len(ranked)) for count in _FLOAT_LAYERS} - {0}):
         chosen = ranked[:count]
-        data = keep_float(base.data, base.repaired.data, [layer.index for layer in chosen])
+        report = replace(base.repairs, float_layers=tuple(layer.name for layer in chosen))
         with progress.stage(f"make int8 with {count} layers in float"):
-            draft = drafter.audited(request, data, repaired=base.repaired, repairs=base.repairs, keeps_float_ops=True)
-        names = tuple(layer.name for layer in chosen)
-        facts = {**base.facts, "float_layers": list(names)}
-        yield f"{count} {'layer' if count == 1 else 'layers'} in float", replace(draft, facts=facts), names
+            data = keep_float(base.data, base.repaired.data, [layer.index for layer in chosen])
+            draft = drafter.audited(
+                request,
+                data,
+                repaired=base.repaired,
+                repairs=report,
+                facts={**base.facts, **report.to_json()},
+                keeps_float_ops=True,
+            )
+        yield f"{count} {'layer' if count == 1 else 'layers'} in float", draft, report.float_layers
 
 
 def _rung(
     name: str, draft: Draft, scored: Scored | None, reference: Scored, budget: Budget, layers: tuple[str, ...]
 ) -> Rung:
-    size_bytes, latency_ms = len(draft.data), draft.audit.latency_ms
+    rung = Rung(name=name, size_bytes=len(draft.data), latency_ms=draft.audit.latency_ms, float_layers=layers)
     if scored is None:
-        return Rung(
-            name=name,
-            size_bytes=size_bytes,
-            latency_ms=latency_ms,
-            accuracy=None,
-            drop=None,
-            p_value=None,
-            float_layers=layers,
-            is_within=False,
-        )
+        return rung
     lost = int((reference.correct & ~scored.correct).sum())
     won = int((~reference.correct & scored.correct).sum())
-    drop = paired_difference(lost, won, len(scored.correct))
-    return Rung(
-        name=name,
-        size_bytes=size_bytes,
-        latency_ms=latency_ms,
+    return replace(
+        rung,
         accuracy=scored.accuracy,
-        drop=drop,
+        drop=paired_difference(lost, won, len(scored.correct)),
         p_value=mcnemar_exact(lost, won),
-        float_layers=layers,
-        is_within=_POINTS * (lost - won) <= budget.max_drop_points * len(scored.correct),
+        is_within=points_above(lost - won, len(scored.correct), budget.max_drop_points) <= 0,
     )

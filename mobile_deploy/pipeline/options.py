@@ -8,13 +8,15 @@ from pathlib import Path
 
 from mobile_deploy.errors import BadOptionError, OutputExistsError, UnknownNameError
 from mobile_deploy.files import check_writable, refusals_named
-from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest
+from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest, resolve_recipes
 from mobile_deploy.tflite.target_profiles import PROFILES
 
 _ALL_POINTS = 100
 
 # The recipe that an accuracy budget is about.
 BUDGETED = "int8"
+# What it may become on a target with fast kernels for 16-bit activations.
+WIDE = "int16x8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,8 @@ def check_outputs(options: MakeOptions, model_name: str, *, untrained: bool) -> 
         OutputNotWritableError: The folder cannot be written.
     """
     check_writable(options.output)
-    for request in options.requests:
+    may_be_wide = options.budget is not None and options.budget.runs_int16
+    for request in (*options.requests, *(resolve_recipes([WIDE]) if may_be_wide else ())):
         target = options.output / bundle_name(model_name, request, untrained=untrained)
         with refusals_named(target):
             taken = target.exists()

@@ -1,8 +1,8 @@
 """Tries repairs on calibration pictures that were held back, and keeps those that help.
 
 The calibration pictures are split: most give ranges, the others are answered by the float file and by each candidate.
-What counts is the logit SQNR of the candidate file itself, run as it would be shipped. A repair stays while the file
-is worse without it; then everything is measured once more on all pictures.
+What counts is the logit SQNR of the candidate file itself, run as it would be shipped. A repair stays while the file is
+worse without it, by more than the kernels of other processors differ; then all is measured once more on all pictures.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ _MOST_HELD_BACK = {8: 32, 16: 4}
 _NO_LAYERS = ("PAD", "RESHAPE", "SOFTMAX", "SQUEEZE")
 _RANKING_PICTURES = 8
 
+# What a repair must be worth: the kernels of another processor may round differently by less.
+_LEAST_GAIN_DB = 0.05
+
 _ON_THE_FLOAT_FILE = ("dead-channels", "equalization")
 _ON_RANGES = ("percentile-ranges", "mse-ranges")
 
@@ -62,13 +65,16 @@ class RepairReport:
         pictures: How many pictures were held back.
         sqnr_db: Logit SQNR of the file with the kept repairs, in dB.
         kept: By repair, how much lower it would be without, in dB.
-        left_out: By repair that was tried in vain, how much higher or equal it is without, in dB.
+        left_out: By repair that was tried in vain, how much higher it is without, in dB; a little below zero where it
+            gained too little to matter.
+        float_layers: Layers that were kept in float afterwards, which no figure here counts.
     """
 
     pictures: int
     sqnr_db: float
     kept: Mapping[str, float]
     left_out: Mapping[str, float]
+    float_layers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Gives the report as JSON values, in hundredths of a dB; null where a value is not finite."""
@@ -77,12 +83,19 @@ class RepairReport:
             "logit_sqnr_db": _rounded(self.sqnr_db),
             "kept": {name: _rounded(gain) for name, gain in self.kept.items()},
             "left_out": {name: _rounded(gain) for name, gain in self.left_out.items()},
+            **({"float_layers": list(self.float_layers)} if self.float_layers else {}),
         }
 
     def __str__(self) -> str:
         kept = "".join(f", {gain:.1f} dB of it by {name}" for name, gain in self.kept.items())
         left_out = "".join(f"; {name} left out, it is no help here" for name in self.left_out)
-        return f"{self.sqnr_db:.1f} dB of logit SQNR on {self.pictures} calibration pictures held back{kept}{left_out}"
+        before = ", before layers were kept in float" if self.float_layers else ""
+        where = f"on {self.pictures} calibration pictures held back{before}"
+        return f"{self.sqnr_db:.1f} dB of logit SQNR {where}{kept}{left_out}"
+
+
+def _gain_db(with_it: float, without: float) -> float:
+    return 0.0 if with_it == without else with_it - without  # both may be infinite
 
 
 def _rounded(value: float) -> float | None:
@@ -225,14 +238,15 @@ class RepairBench:
         kept, left_out = tried, {}
         while kept:
             idle = max(kept, key=lambda name: (score(kept - {name}), name))
-            if not score(kept - {idle}) >= score(kept):  # also where one of them is no number
+            gain_db = _gain_db(score(kept), score(kept - {idle}))
+            if not gain_db < _LEAST_GAIN_DB:  # nor where it is no number
                 break
-            left_out[idle] = score(kept - {idle}) - score(kept)
+            left_out[idle] = 0.0 - gain_db  # no negative zero
             kept -= {idle}
         return RepairReport(
             pictures=len(pictures),
             sqnr_db=score(kept),
-            kept={name: score(kept) - score(kept - {name}) for name in REPAIRS if name in kept},
+            kept={name: _gain_db(score(kept), score(kept - {name})) for name in REPAIRS if name in kept},
             left_out=left_out,
         )
 

@@ -143,9 +143,8 @@ class BudgetMissedError(BelowBarError):
         self.result = result
         climb = result.climb
         drops = [100 * rung.drop.value for rung in climb.rungs if rung.drop is not None] if climb else []
-        best = (
-            f"the smallest drop of {len(drops)} files is {min(drops):.2f} percentage points" if drops else "none runs"
-        )
+        files = "1 file" if len(drops) == 1 else f"{len(drops)} files"
+        best = f"the smallest drop of {files} is {min(drops):.2f} percentage points" if drops else "none runs"
         asked = climb.budget.max_drop_points if climb else 0.0
         super().__init__(
             f"no file is within --max-drop {asked:g} percentage points: {best}; the best one was written",

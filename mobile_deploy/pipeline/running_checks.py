@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from mobile_deploy.evaluation.golden import INPUTS_NAME, OUTPUTS_NAME, read_tens
 from mobile_deploy.evaluation.golden_record import GoldenRecord, GoldenTensors
 from mobile_deploy.pipeline.bundle_checks import BundleParts
 from mobile_deploy.pipeline.checks import Check, absent, guarded, held, unchecked
+from mobile_deploy.pipeline.twin_files import float_folder_beside, recorded_twin
 from mobile_deploy.tflite.isolated import IsolatedRunner
 from mobile_deploy.tflite.runner import InterpreterError, PictureRunner
 
@@ -105,29 +104,11 @@ def _check_replay(runner: PictureRunner, tensors: dict[str, npt.NDArray[Any]], r
     return held(GOLDEN, problems, found=str(replayed))
 
 
-def float_folder_beside(record: BundleRecord) -> Path | None:
-    """Finds the float32 bundle that goes by the same name.
-
-    Args:
-        record: What model.json says.
-
-    Returns:
-        Its folder; None where there is none, or this is the float32 bundle itself.
-    """
-    if record.recipe == _FLOAT:
-        return None
-    # The folder may have been renamed; the name inside is the one that its siblings share.
-    folder = record.directory.resolve().parent / f"{record.name.removesuffix(f'-{record.recipe}')}-{_FLOAT}"
-    return folder if os.path.isfile(folder / MANIFEST_NAME) else None  # noqa: PTH113  # fails on no name
-
-
 def check_twin(record: BundleRecord) -> Check:
     """Checks that the float32 bundle beside is the one that this was made with."""
-    match record.manifest.get("float_twin"):
-        case {"sha256": str(expected)}:
-            pass
-        case _:
-            return absent(TWIN, f"{MANIFEST_NAME} names none")
+    expected = recorded_twin(record)
+    if expected is None:
+        return absent(TWIN, f"{MANIFEST_NAME} names none")
     if record.recipe == _FLOAT:
         problems = [] if record.sha256 == expected else [f"its sha256 is not the recorded one, {expected[:12]}"]
         return held(TWIN, problems, found="it is the float file itself")

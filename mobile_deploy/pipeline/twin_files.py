@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle
+from mobile_deploy.bundle import MANIFEST_NAME, Bundle, BundleRecord, load_bundle, read_record
 from mobile_deploy.errors import BadOptionError, InputDataError
 from mobile_deploy.pipeline.sources import find_sidecar
 from mobile_deploy.variants.imagenet import wnids_of
+
+_FLOAT = "float32"
 
 
 def find_twin(source: Path, bundle: Bundle | None, given: Path | None) -> Path:
@@ -37,10 +40,10 @@ def find_twin(source: Path, bundle: Bundle | None, given: Path | None) -> Path:
             problem=f"needed: {source} is no bundle, so nothing says what it was made from",
             hint="pass the float32 .tflite or bundle that was quantized",
         )
-    wanted = _recorded_twin(bundle)
-    beside = next((other for other in _siblings(bundle) if other.sha256 == wanted), None)
-    if beside is not None:
-        return beside.tflite
+    record = read_record(bundle.directory)
+    folder = float_folder_beside(record)
+    if folder is not None and (twin := load_bundle(folder)).sha256 == recorded_twin(record):
+        return twin.tflite
     raise BadOptionError(
         option="--float",
         problem=f"needed: no bundle beside {bundle.directory} holds the float file it was made from",
@@ -48,22 +51,44 @@ def find_twin(source: Path, bundle: Bundle | None, given: Path | None) -> Path:
     )
 
 
-def _recorded_twin(bundle: Bundle) -> str | None:
-    match bundle.manifest.get("float_twin"):
+def recorded_twin(record: BundleRecord) -> str | None:
+    """Gives the sha256 of the float .tflite that a bundle was made with; None where model.json names none."""
+    match record.manifest.get("float_twin"):
         case {"sha256": str(digest)}:
             return digest
     return None
 
 
-def _siblings(bundle: Bundle) -> list[Bundle]:
-    """Gives the float bundles in the same folder; what is damaged is passed by."""
+def float_folder_beside(record: BundleRecord) -> Path | None:
+    """Finds the float32 bundle in the same folder: the one that is recorded, whatever it is called now, else by name.
+
+    Args:
+        record: What model.json says.
+
+    Returns:
+        Its folder, whose .tflite may be another than the recorded one; None where there is none, or this is the float32
+        bundle itself.
+    """
+    if record.recipe == _FLOAT:
+        return None
+    wanted = recorded_twin(record)
+    siblings = _float_siblings(record)
+    # The folder may have been renamed; the name inside is the one that its siblings share.
+    name = f"{record.name.removesuffix(f'-{record.recipe}')}-{_FLOAT}"
+    recorded = (other.directory for other in siblings if other.sha256 == wanted)
+    named = (other.directory for other in siblings if other.name == name)
+    return next(chain(recorded, named), None)
+
+
+def _float_siblings(record: BundleRecord) -> list[BundleRecord]:
+    """Gives the float bundles in the same folder; one whose model.json is damaged is passed by."""
     found = []
-    for path in sorted(bundle.directory.resolve().parent.glob(f"*/{MANIFEST_NAME}")):
+    for path in sorted(record.directory.resolve().parent.glob(f"*/{MANIFEST_NAME}")):
         try:
-            other = load_bundle(path.parent)
+            other = read_record(path.parent)
         except InputDataError:
             continue
-        if other.recipe == "float32":
+        if other.recipe == _FLOAT:
             found.append(other)
     return found
 

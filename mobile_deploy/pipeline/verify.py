@@ -15,9 +15,11 @@ from mobile_deploy.pipeline.bundle_checks import BundleParts, check_contents, ch
 from mobile_deploy.pipeline.checks import Check, Verdict, held, unchecked
 from mobile_deploy.pipeline.closeness import Closeness, compare, open_reference
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
-from mobile_deploy.pipeline.running_checks import RUNS, TWIN, check_running, check_twin, float_folder_beside
+from mobile_deploy.pipeline.running_checks import RUNS, TWIN, check_running, check_twin
 from mobile_deploy.pipeline.subjects import Subject
+from mobile_deploy.pipeline.twin_files import float_folder_beside
 from mobile_deploy.pipeline.verification import VerificationFailedError, VerifyResult
+from mobile_deploy.statistics import points_above
 
 DEFAULT_SAMPLES = 32
 
@@ -132,7 +134,9 @@ def _check_agreement(closeness: Sequence[Closeness], *, percent: float) -> tuple
     return tuple(
         held(
             f"agreement with {reference}",
-            [f"{share}, at least {percent:g} % asked for"] if share.value * 100 < percent else [],
+            [f"{share}, at least {percent:g} % asked for"]
+            if points_above(share.count, share.total, percent) < 0
+            else [],
             found=str(share),
         )
         for reference, share in pairs

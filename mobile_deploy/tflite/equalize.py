@@ -3,14 +3,15 @@
 Where a tensor's channel is divided by s at the operators that make it and the kernels that read it are multiplied by s,
 the network computes what it did before. That moves range from one kernel to the next. It holds for any s > 0 across
 no activation and ReLU. A ReLU6 caps all channels at one value: a channel that reaches the cap may not shrink below it
-(s <= 1), and none may grow beyond it (s >= its peak / 6), so that the cap cuts what it cut before.
+(s <= 1), and none may grow beyond it (s >= its peak / 6), so that the cap cuts what it cut before. Peaks are those of
+the pictures that were measured and a quarter more, since other pictures go higher.
 
 A channel that is never above zero on any picture has weights that mean nothing and yet take part in the range of the
 kernel: those are silenced, where they are wider than those of every living channel, and so is a bias above zero that
 they held down.
 
 Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, arXiv:1906.04721, section
-    4.1; the bounds that keep the cap exact are our own, since dropping it costs a fifth of V2's answers (measured).
+    4.1; the bounds that heed the cap are our own, since dropping it costs a fifth of V2's answers (measured).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _LARGEST_FACTOR = 64.0
 # Each round settles every pair of kernels once; ranges no longer move after about five.
 _ROUNDS = 8
 _CAP = 6.0
+# On unseen photographs the equalized float V2 keeps 31.7 dB with a quarter to spare, 27.7 with nothing (measured).
+_ROOM = 1.25
 _AT_THE_CAP = _CAP * (1 - 1e-6)
 
 Exponents = npt.NDArray[np.int8]
@@ -221,7 +224,7 @@ def _relative_spans(weights: ChannelWeights, op: OpRecord, side: KernelSide) -> 
 def _factor_bounds(
     graph: Graph, group: ChannelGroup, peaks: Mapping[str, npt.NDArray[np.float32]]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    peak = np.max([peaks[graph.tensors[op.outputs[0]].name] for op in group.makers], axis=0).astype(np.float64)
+    peak = _ROOM * np.max([peaks[graph.tensors[op.outputs[0]].name] for op in group.makers], axis=0).astype(np.float64)
     low, high = np.full(peak.size, 1 / _LARGEST_FACTOR), np.full(peak.size, _LARGEST_FACTOR)
     if group.is_capped:
         low, high = np.clip(peak / _CAP, low, 1.0), np.where(peak >= _AT_THE_CAP, 1.0, high)

@@ -3,6 +3,9 @@
 True minima and maxima cut nothing off, and every value shares steps as wide as the farthest one asks for. A percentile
 gives up a fixed share of the values at each end; "mse" gives up what makes the mean squared error least, cutting and
 rounding taken together.
+
+The scores that the answer is read from are never cut: the best of them is the farthest value, and two that are cut off
+at the same height have no best.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy.typing as npt
 
 from mobile_deploy.contract import InputContract
 from mobile_deploy.tflite.calibrate import ActivationRanges, watch
+from mobile_deploy.tflite.graph import Graph, read_graph
 
 # Bins between the minimum and the maximum, four to a step of 8 bits; the outermost are centred on the two, where a
 # ReLU6 piles its values up.
@@ -30,6 +34,9 @@ _TAIL = 1e-4
 _CUTS = np.linspace(1.0, 0.3, 36)
 # Of the cuts, how many lie between those that are looked at first.
 _COARSE = 5
+
+# Operators between the class scores and the output.
+_BEHIND_THE_SCORES = ("LOGISTIC", "RESHAPE", "SOFTMAX", "SQUEEZE")
 
 # Distributions settle much sooner than extremes.
 _MOST_PICTURES = 16
@@ -67,7 +74,7 @@ def measure_histograms(
     *,
     source: object = "the float .tflite",
 ) -> dict[str, Histogram]:
-    """Counts how the values of each activation are spread between their minimum and maximum.
+    """Counts how the values of each activation that may be cut are spread between their minimum and maximum.
 
     Args:
         data: Bytes of the float .tflite.
@@ -77,17 +84,18 @@ def measure_histograms(
         source: What to name in errors: a path.
 
     Returns:
-        Histograms by tensor name; a tensor that holds but one value has none.
+        Histograms by tensor name; a tensor that holds but one value has none, nor have the class scores.
 
     Raises:
         InterpreterError: LiteRT refuses the file.
     """
+    scores = _class_scores(read_graph(data, source=source))
     chosen = pictures[:: -(-len(pictures) // _MOST_PICTURES)]
     counts: dict[str, npt.NDArray[np.int64]] = {}
     for sight in watch(data, chosen, contract, source=source):
         for name, view in sight.views.items():
             low, high = ranges.limits[name]
-            if high - low > _LEAST_WIDTH:
+            if high - low > _LEAST_WIDTH and name not in scores:
                 places = (view() - np.float32(low)) * np.float32((_BINS - 1) / (high - low)) + np.float32(0.5)
                 found = np.bincount(np.clip(places, 0, _BINS - 1).astype(np.int16).reshape(-1), minlength=_BINS)
                 counts[name] = counts.get(name, 0) + found
@@ -95,6 +103,17 @@ def measure_histograms(
         name: Histogram(low=ranges.limits[name][0], high=ranges.limits[name][1], counts=found)
         for name, found in counts.items()
     }
+
+
+def _class_scores(graph: Graph) -> set[str]:
+    """Names the output and what leads to it from the last layer on."""
+    makers = {i: op for op in graph.ops for i in op.outputs}
+    here = graph.outputs[0]
+    names = {graph.tensors[here].name}
+    while here in makers and makers[here].name in _BEHIND_THE_SCORES:
+        here = makers[here].inputs[0]
+        names.add(graph.tensors[here].name)
+    return names
 
 
 def _cut_by_percentile(histogram: Histogram) -> tuple[float, float]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mobile_deploy.errors import UnreadableFileError
+
 # Operators whose inputs are picture, kernel and bias, with the kernel axis that the output channels run along.
 # Source: TensorFlow Lite schema and the 8-bit quantization specification.
 WEIGHTED_OPS: dict[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
@@ -89,10 +91,18 @@ class Graph:
     model: Any
 
     def constant(self, index: int) -> npt.NDArray[Any]:
-        """Gives the stored values of a constant tensor, read-only, in its shape and dtype."""
+        """Gives the stored values of a constant tensor, read-only, in its shape and dtype.
+
+        Raises:
+            UnreadableFileError: It holds none, or values that are no plain numbers, such as texts or half bytes.
+        """
         tensor = self.tensors[index]
         data = self.model.buffers[self.model.subgraphs[0].tensors[index].buffer].data
-        return np.frombuffer(bytes(data), dtype=tensor.dtype).reshape(tensor.shape)
+        try:
+            return np.frombuffer(bytes(data), dtype=tensor.dtype).reshape(tensor.shape)
+        except (TypeError, ValueError) as error:
+            problem = f"{tensor.name} holds no {tensor.dtype} numbers {list(tensor.shape)} that can be read"
+            raise UnreadableFileError(path="the .tflite", problem=problem) from error
 
     def option(self, op: OpRecord, name: str) -> Any:  # noqa: ANN401  # the schema module is untyped
         """Gives what the schema says of a builtin operator, such as its "strideH"; None where it has no such option."""

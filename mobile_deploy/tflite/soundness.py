@@ -10,7 +10,10 @@ from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.tflite.records import ABSENT, WEIGHTED_OPS, Graph
 
 # Types whose values NumPy reads as they are stored.
-_PLAIN_DTYPES = ("float32", "float16", "int8", "uint8", "int16", "int32", "int64")
+_PLAIN_DTYPES = (
+    *("float16", "float32", "float64", "complex64", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
 
 # More axes than any operator takes; NumPy holds no more either.
 _MOST_AXES = 64

@@ -123,6 +123,17 @@ def test_classes_of_two_models_are_paired_by_offset():
     assert align(WITH_BACKGROUND, Outputs(labels=BIRDS), offset=-1) == ((1, 0), (2, 1), (3, 2), (4, 3), (5, 4))
 
 
+def test_an_offset_that_holds_for_a_few_classes_alone_does_not_pair_the_others():
+    """As pictures of cats alone would say of both models."""
+    pets, others = Outputs(labels=("cat", "dog", "fox")), Outputs(labels=("cat", "fox", "dog"))
+    assert align(pets, others, offset=0) == ((0, 0), (1, 2), (2, 1))
+
+
+def test_a_name_that_is_worded_anew_does_not_undo_an_offset():
+    worded_anew = Outputs(labels=("cat", "hound", "fox"))
+    assert align(Outputs(labels=("cat", "dog", "fox")), worded_anew, offset=0) == ((0, 0), (1, 1), (2, 2))
+
+
 def test_classes_of_two_models_are_paired_by_name_and_equal_names_in_their_order():
     reversed_order = Outputs(labels=tuple(reversed(BIRDS)))
     assert align(Outputs(labels=BIRDS), reversed_order, offset=None) == ((0, 4), (1, 3), (2, 0), (3, 1), (4, 2))

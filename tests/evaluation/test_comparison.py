@@ -129,6 +129,7 @@ def test_models_with_other_orders_of_classes_are_compared_class_by_class(compare
     assert found.mean_l1 == pytest.approx(0.7 / 3, abs=1e-6)
 
 
-def test_models_without_a_common_class_have_no_distance_of_logits(compared):
+def test_models_without_a_common_class_have_no_distance(compared):
     found = compared(sure(0), sure(0), [0], pairs=())
+    assert found.mean_l1 is None
     assert (found.logit_sqnr_db, found.why_no_sqnr) == (None, "the models have no class in common")

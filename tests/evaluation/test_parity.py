@@ -148,3 +148,14 @@ def test_a_file_that_crashes_the_interpreter_while_its_logits_are_read_is_an_err
     given = InputContract(side=8, dtype="float32", low=-1.0, high=1.0, fit=Fit(kind="stretch"))
     with pytest.raises(InterpreterError, match="crashed"):
         read_logits(crashing(), np.zeros((1, 8, 8, 3), np.uint8), given)
+
+
+def test_logits_that_are_not_as_many_as_the_file_says_are_refused():
+    file = TfliteFile()
+    image, logits = file.tensor((1, 4, 4, 3), name="image"), file.tensor((1, 5), name="logits")
+    weights = [file.constant(np.ones((6, 48), np.float32)), file.constant(np.zeros(6, np.float32))]
+    file.op("FULLY_CONNECTED", [image, *weights], logits)
+    data = file.ends([image], [file.op("SOFTMAX", [logits], file.tensor((1, 5), name="answer"))]).to_bytes()
+    given = InputContract(side=4, dtype="float32", low=0.0, high=1.0, fit=Fit(kind="stretch"))
+    with pytest.raises(InterpreterError, match="it gives 6 logits and says 5"):
+        read_logits(data, np.zeros((2, 4, 4, 3), np.uint8), given)

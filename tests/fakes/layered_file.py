@@ -98,7 +98,9 @@ class LayeredFile(TfliteFile):
 
     def alone(self, op: str, here: int, *, name=None, shape=None) -> int:
         """An operator with one input and no numbers of its own."""
-        return self.op(op, [here], self.tensor(shape or self.shape(here), name=name or op.lower()))
+        made = self.tensor(shape or self.shape(here), name=name or op.lower())
+        given = [here, self.constant(np.array(self.shape(made), np.int32))] if op == "RESHAPE" else [here]
+        return self.op(op, given, made)
 
     def ending_at(self, here: int) -> bytes:
         return self.ends([self.image], [here]).to_bytes()

@@ -47,6 +47,9 @@ TESTS = Path(__file__).resolve().parent.parent
 HANGS_AFTER_S = 150.0
 MOST_MEMORY_MB = 1000
 BATCH = 25
+
+# Numbers beyond the usual ones that found something.
+ONCE_FAILED = (4312, 10174, 11294)
 # One of each kind of damage and of each command.
 QUICK = (0, 5, 16, 18, 26, 27, 34, 39, 44, 71)
 
@@ -132,6 +135,11 @@ def test_some_damaged_files_of_every_kind_give_a_clear_error_or_a_result(base):
 
 
 @pytest.mark.slow
+def test_cases_that_once_failed_give_a_clear_error(base):
+    assert wrong(run_cases(base, ONCE_FAILED)) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, COUNT, BATCH))
 def test_a_damaged_file_gives_a_clear_error_or_a_result(base, first):
     assert wrong(run_cases(base, tuple(range(first, first + BATCH)))) == []
@@ -198,6 +206,7 @@ def test_readers_refuse_or_read_whatever_they_are_given(originals, reader, count
     data = (originals.int8 / "network-int8.tflite").read_bytes()
     refused = 0
     reset_peak()
+    before = peak_mb()
     for number in range(count):
         try:
             read(damage(data, np.random.default_rng((7, number))))
@@ -206,7 +215,7 @@ def test_readers_refuse_or_read_whatever_they_are_given(originals, reader, count
         except BaseException as error:  # noqa: BLE001  # exactly what must not happen
             pytest.fail(f"number {number}: {error!r}")
     assert 0 < refused < count
-    assert peak_mb() < MOST_MEMORY_MB
+    assert peak_mb() - before < 300
 
 
 @pytest.mark.parametrize("count", [pytest.param(60, id="few"), pytest.param(1000, id="many", marks=pytest.mark.slow)])

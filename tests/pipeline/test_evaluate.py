@@ -20,8 +20,9 @@ from mobile_deploy.cli.output import _to_json
 from mobile_deploy.contract import Fit
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadDatasetError, BadOptionError, OutputNotWritableError, UnreadableFileError
+from mobile_deploy.evaluation.accuracy import Accuracy
 from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
-from mobile_deploy.pipeline.evaluate import evaluate
+from mobile_deploy.pipeline.evaluate import _Bars, evaluate
 from mobile_deploy.pipeline.evaluation_results import MissedBarError
 from mobile_deploy.statistics import mcnemar_exact, paired_difference, wilson
 from mobile_deploy.tflite.runner import Runner
@@ -215,6 +216,15 @@ def test_a_result_at_the_bar_is_good_enough_and_one_below_it_carries_the_result(
         evaluate(bench.files["float32"], bench.data, fail_below=75.1, **bench.options)
     assert caught.value.result.model.accuracy.top1 == top1
     assert caught.value.exit_code == 1
+
+
+def test_a_share_at_the_bar_is_good_enough_whatever_floating_point_makes_of_it(compared):
+    top1 = wilson(161, 1000)
+    model = replace(compared.model, accuracy=Accuracy(top1=top1, top5=top1))
+    comparison = replace(compared.comparison, only_reference=57, only_model=0)
+    result = replace(compared, model=model, comparison=comparison, pictures=10_000)
+    assert _Bars(fail_below=16.1, max_drop=0.57).missed(result) == ()
+    assert len(_Bars(fail_below=16.2, max_drop=0.56).missed(result)) == 2
 
 
 def test_a_drop_is_held_against_the_reference_in_percentage_points(bench, compared):

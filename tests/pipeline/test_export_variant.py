@@ -19,7 +19,7 @@ from mobile_deploy.bundle import load_bundle
 from mobile_deploy.contract import IMAGENET_FIT, Fit, Quantization
 from mobile_deploy.data.calibration import MINIMUM_COUNT
 from mobile_deploy.errors import BadOptionError, OutputExistsError
-from mobile_deploy.pipeline import making
+from mobile_deploy.pipeline import repairing
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.predict import predict
 from mobile_deploy.pipeline.results import AuditFailedError
@@ -64,15 +64,15 @@ def conversions(monkeypatch) -> list[int]:
 
 @pytest.fixture
 def calibrations(monkeypatch) -> list[int]:
-    """Picture counts of the calibrations that were made."""
+    """Picture counts of the measurements of ranges that were made."""
     made = []
-    real = making.measure_ranges
+    real = repairing.measure_ranges
 
     def counted(data, images, *arguments, **named):
         made.append(len(images))
         return real(data, images, *arguments, **named)
 
-    monkeypatch.setattr(making, "measure_ranges", counted)
+    monkeypatch.setattr(repairing, "measure_ranges", counted)
     return made
 
 
@@ -169,10 +169,17 @@ def test_the_calibration_is_recorded_where_it_was_used_and_only_there(bundles):
         assert record["source"] == "builtin"
         assert record["count"] == len(record["files"]) >= 64
         assert (record["side"], record["fit"]) == (64, {"kind": "center-crop", "fraction": 0.875})
-        assert bundles[recipe].manifest["repairs"]["corrected_biases"] > 0
+        repairs = bundles[recipe].manifest["repairs"]
+        assert list(repairs) == [
+            *("held_back_pictures", "logit_sqnr_db", "kept", "left_out"),
+            *("equalization", "corrected_biases", "floored_channels"),
+        ]
+        assert {*repairs["kept"], *repairs["left_out"]} == {"bias-correction"}  # the pictures are not of a task
+        assert (repairs["corrected_biases"] > 0) is ("bias-correction" in repairs["kept"])
+        assert repairs["held_back_pictures"] == {"int8": record["count"] // 5, "int16x8": 4}[recipe]
     for recipe in ("float32", "float16", "dynamic"):
         assert bundles[recipe].manifest["calibration"] is None
-        assert bundles[recipe].manifest["repairs"] == {"corrected_biases": 0, "floored_channels": 0}
+        assert bundles[recipe].manifest["repairs"] == {}
 
 
 def test_every_bundle_names_the_float_file_it_was_made_from(bundles):
@@ -234,7 +241,7 @@ def test_five_recipes_share_one_conversion_and_one_calibration(
         calibration=pictures,
         output=tmp_path,
     )
-    assert (conversions, calibrations) == ([64], [12])
+    assert (conversions, calibrations) == ([64], [10, 2])  # each of 12 pictures once, two of them held back
     assert [file.audit.verdict for file in made.files] == ["clean"] * 5
     assert [file.request.recipe.name for file in made.files] == list(RECIPES)
     assert all(file.audit.latency_ms > 0 and file.audit.runs > 0 for file in made.files)

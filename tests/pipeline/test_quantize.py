@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fakes.layered_file import pictures as small_pictures
+from fakes.layered_file import scaled_unevenly, small_mobilenet
 from fakes.pictures import make_picture, write_pictures
 
 from mobile_deploy.bundle import BundleChangedError, load_bundle
@@ -23,6 +26,7 @@ from mobile_deploy.errors import (
 )
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.recipes import RECIPES
+from mobile_deploy.tflite import child
 from mobile_deploy.tflite.graph import load_model
 from mobile_deploy.tflite.write import serialize
 
@@ -255,3 +259,74 @@ def test_quantize_predict_variants_and_help_do_not_import_tensorflow(bundles, tm
     )
     assert json.loads(done.stderr.splitlines()[-1]) == [[0] * len(commands), []]
     assert load_bundle(output / bundles["int8"].name).sha256 == bundles["int8"].sha256
+
+
+SEEDED = """
+import hashlib, sys
+from pathlib import Path
+from fakes.layered_file import pictures
+from mobile_deploy.pipeline.quantize import quantize
+made = quantize(
+    sys.argv[1], quant=("int8", "int16x8"), granularity="per-tensor", fit="stretch", input_range=(-1, 1),
+    calibration=list(pictures(20)), output=sys.argv[2],
+)
+print(*(hashlib.sha256((b.directory / "model.json").read_bytes()).hexdigest() + b.sha256 for b in made.bundles))
+"""
+
+
+def test_repairs_and_bytes_do_not_depend_on_the_order_in_which_python_keeps_sets(tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(scaled_unevenly(small_mobilenet(), most=30.0))
+    told = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", SEEDED, str(path), str(tmp_path / seed)]
+        told.add(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    assert len(told) == 1
+
+
+def quantized(tmp_path, **settings):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(scaled_unevenly(small_mobilenet(), most=30.0))
+    given = {"fit": "stretch", "input_range": (-1, 1), "calibration": list(small_pictures(25)), **settings}
+    return quantize(path, output=tmp_path / "o", overwrite=True, **given)
+
+
+def test_one_child_process_runs_every_candidate_and_the_file_itself(tmp_path, monkeypatch):
+    started = []
+    real = subprocess.Popen
+
+    def counted(*arguments, **named):
+        started.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(child.subprocess, "Popen", counted)
+    made = quantized(tmp_path, granularity="per-tensor", quant=["int8", "int16x8"])
+    assert made.files[0].repairs.kept
+    assert len(started) == 1
+
+
+def test_a_common_scale_is_equalized_by_default_and_the_user_is_told_what_it_is_worth(tmp_path):
+    made = quantized(tmp_path, granularity="per-tensor")
+    (note,) = (note for note in made.notes if "logit SQNR" in note)
+    assert note.startswith("int8: ")
+    assert f"{made.files[0].repairs.kept['equalization']:.1f} dB of it by equalization" in note
+    manifest = load_bundle(made.bundles[0].directory).manifest["repairs"]
+    assert manifest["kept"]["equalization"] > 6
+    assert manifest["equalization"]["exponents"]
+    assert manifest == json.loads(json.dumps({**manifest, **made.files[0].repairs.to_json()}))
+
+
+def test_scales_per_channel_are_not_equalized_unless_asked(tmp_path):
+    unasked, asked = (quantized(tmp_path, repair=repair).files[0].repairs for repair in (None, ["equalization"]))
+    assert {*unasked.kept, *unasked.left_out} == {"mse-ranges", "bias-correction"}
+    assert {*asked.kept, *asked.left_out} == {"equalization"}
+
+
+def test_no_repair_leaves_all_as_it_is(tmp_path):
+    plain, repaired = (quantized(tmp_path, granularity="per-tensor", repair=r) for r in ("none", None))
+    report = plain.files[0].repairs
+    assert (report.kept, report.left_out) == ({}, {})
+    assert plain.bundles[0].sha256 != repaired.bundles[0].sha256
+    assert repaired.files[0].repairs.sqnr_db > report.sqnr_db + 6
+    assert plain.bundles[0].manifest["repairs"]["corrected_biases"] == 0

@@ -317,7 +317,7 @@ def test_a_candidate_that_does_not_run_is_no_candidate_and_no_error():
     assert report.sqnr_db == -math.inf
     assert report.kept == {}
     assert json.dumps(report.to_json()) == json.dumps(
-        {"held_back_pictures": 5, "logit_sqnr_db": None, "kept": {}, "left_out": {"bias-correction": None}}
+        {"held_back_pictures": 5, "logit_sqnr_db": None, "kept": {}, "left_out": {"bias-correction": 0.0}}
     )
 
 

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.answering import contract_of
 from fakes.tflite_file import crashing
 from fakes.tiny_bundles import LABELS, edit_manifest, make_tiny_bundles, rehash, tflite_of, tiny_network
 
 import mobile_deploy
 from mobile_deploy.bundle import load_bundle
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
+from mobile_deploy.evaluation.parity import measure_parity
+from mobile_deploy.pipeline.closeness import Closeness
 from mobile_deploy.pipeline.verification import VerificationFailedError, VerifyResult
-from mobile_deploy.pipeline.verify import verify
+from mobile_deploy.pipeline.verify import _check_agreement, verify
 from mobile_deploy.recipes import RECIPES, get_recipe
 from mobile_deploy.tflite.audit import audit_graph
 from mobile_deploy.tflite.graph import read_graph
@@ -440,6 +443,15 @@ def test_an_agreement_that_was_asked_for_is_a_check(bundle, twin):
     with pytest.raises(VerificationFailedError, match="at least 90 % asked for") as caught:
         verify(bundle, against=bundle.parent / "anders.tflite", min_agreement=90)
     assert [check.name for check in caught.value.result.failures] == ["agreement with anders"]
+
+
+def test_an_agreement_at_the_bar_is_enough_whatever_floating_point_makes_of_it():
+    answers = np.eye(2, dtype=np.float32)[[0] * 50]
+    others = np.eye(2, dtype=np.float32)[[0] * 29 + [1] * 21]
+    parity = measure_parity(answers, others, contract_of(("a", "b")))
+    pair = Closeness(reference="float32", model="int8", parity=parity)
+    assert [check.verdict for check in _check_agreement([pair], percent=58)] == ["ok"]
+    assert [check.verdict for check in _check_agreement([pair], percent=58.1)] == ["failed"]
 
 
 @pytest.mark.parametrize("percent", [-1, 100.5, math.nan])

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from fakes.tflite_file import TfliteFile
 
 from mobile_deploy.contract import Fit
@@ -51,6 +52,22 @@ def test_constants_come_in_their_shape_and_dtype():
     values = read_graph(example().to_bytes()).constant(1)
     assert values.dtype == np.int8
     assert np.array_equal(values, KERNEL)
+
+
+@pytest.mark.parametrize(("index", "dtype"), [(0, "INT8"), (1, "STRING"), (1, "INT4"), (1, "BFLOAT16")])
+def test_values_that_are_no_plain_numbers_are_refused(index, dtype):
+    file = example()
+    file.graph.tensors[index].type = getattr(schema.TensorType, dtype)
+    with pytest.raises(UnreadableFileError, match=f"{'image' if index == 0 else 'kernel'} holds no {dtype.lower()}"):
+        read_graph(file.to_bytes()).constant(index)
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT64", "UINT16", "BOOL"])
+def test_a_constant_of_another_type_than_its_size_is_refused(dtype):
+    file = example()
+    tensor = file.graph.tensors[1]
+    tensor.type, tensor.shape = getattr(schema.TensorType, dtype), [5, 1, 1, 1]
+    refused(file, f"kernel is {dtype.lower()} .* and holds 24 bytes")
 
 
 def test_consumers_are_the_operators_that_read_a_tensor():

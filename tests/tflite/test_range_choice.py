@@ -145,7 +145,7 @@ def network(*, fused=RELU6):
     kernel = file.weights(4, 1, 1, 3)
     first = file.conv(file.image, kernel, np.float32([0.1, -0.2, 0.3, 0.4]), name="first", fused=fused)
     constant = file.conv(first, np.zeros((2, 1, 1, 4)), np.float32([2, 2]), name="constant")
-    return file.ending_at(constant), kernel
+    return file.ending_at(file.dense(file.mean(constant), 3, name="scores")), kernel
 
 
 def test_histograms_count_the_values_of_every_activation_between_its_extremes():
@@ -154,7 +154,7 @@ def test_histograms_count_the_values_of_every_activation_between_its_extremes():
     ranges = measure_ranges(data, given, INPUT)
     found = measure_histograms(data, given, INPUT, ranges)
     values = np.maximum(encode_pictures(given, INPUT) @ kernel[:, 0, 0].T + np.float32([0.1, -0.2, 0.3, 0.4]), 0)
-    assert found.keys() == {"first"}  # neither the input nor what never changes
+    assert found.keys() == {"first"}  # neither the input nor what never changes nor the scores
     assert (found["first"].low, found["first"].high) == ranges.limits["first"]
     assert found["first"].counts.sum() == values.size
     expected = histogram_of(values).counts
@@ -183,7 +183,7 @@ def test_the_edges_of_bins_lie_halfway_between_their_centres():
     assert np.diff(edges) == pytest.approx(4 / (BINS - 1))
 
 
-@pytest.mark.parametrize(("count", "used"), [(1, 1), (32, 32), (33, 17), (100, 25)])
+@pytest.mark.parametrize(("count", "used"), [(1, 1), (16, 16), (17, 9), (100, 15)])
 def test_of_many_pictures_some_are_counted_evenly_apart(count, used):
     data, _ = network()
     given = pictures(count)
@@ -199,6 +199,18 @@ def test_values_beyond_the_extremes_count_at_the_ends():
     assert counts.sum() == 8 * 8 * 4
     assert counts[0] > 10
     assert counts[-1] > 10
+
+
+@pytest.mark.parametrize("ending", [(), ("SOFTMAX",), ("LOGISTIC",), ("RESHAPE", "SOFTMAX"), ("SOFTMAX", "RESHAPE")])
+def test_the_scores_that_the_answer_is_read_from_are_never_cut(ending):
+    file = LayeredFile()
+    before = file.conv(file.pool("MAX_POOL_2D", file.image), 4, name="before")
+    here = file.conv(before, 4, name="scores")
+    for op in ending:
+        here = file.alone(op, here, shape=(1, 16, 4))
+    data, given = file.ending_at(here), pictures(3)
+    found = measure_histograms(data, given, INPUT, measure_ranges(data, given, INPUT))
+    assert found.keys() == {"pool", "before"}
 
 
 def test_only_tensors_with_a_histogram_are_narrowed():
