@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from mobile_deploy import __version__
 from mobile_deploy.bundle import Bundle, BundleDraft, compose_bundle, write_bundles
-from mobile_deploy.data.calibration import CalibrationSet
+from mobile_deploy.data.calibration import BUILTIN, CalibrationSet
 from mobile_deploy.data.datasets import LabelledPictures
 from mobile_deploy.data.manifest import SkippedFile
 from mobile_deploy.evaluation.accuracy import Accuracy
@@ -32,6 +32,9 @@ from mobile_deploy.tflite.trial import TrialProcess
 from mobile_deploy.tflite.write import serialize
 
 _FLOAT = "float32"
+# Pictures of a task have clearer answers than those that ship: without room for them the best classes of many tie at
+# the highest score there is. V1 0.25 then is right on 41 % of 400 photographs, with room on 55 %; V2 does not mind.
+_ROOM_ON_SHIPPED_PICTURES = 1.5
 _TOOLS = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy", "pillow")
 
 
@@ -107,7 +110,14 @@ def calibrate(
         InterpreterError: The file does not run or gives no finite numbers.
     """
     with progress.stage(f"calibrate on {pictures.manifest.count} pictures") as advance:
-        bench = RepairBench(model, pictures.images, child=trial.child, source=source, progress=advance)
+        bench = RepairBench(
+            model,
+            pictures.images,
+            child=trial.child,
+            source=source,
+            score_room=_ROOM_ON_SHIPPED_PICTURES if pictures.manifest.source == BUILTIN else 1.0,
+            progress=advance,
+        )
     return Calibration(bench=bench, manifest=pictures.manifest)
 
 

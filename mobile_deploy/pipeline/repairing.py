@@ -35,7 +35,7 @@ from mobile_deploy.tflite.equalize import (
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import input_contract_for
 from mobile_deploy.tflite.quantize import QuantizeResult, quantize
-from mobile_deploy.tflite.range_choice import Histogram, measure_histograms, narrow_ranges
+from mobile_deploy.tflite.range_choice import Histogram, class_scores, measure_histograms, narrow_ranges
 from mobile_deploy.tflite.runner import InterpreterError
 
 # Every fifth picture is held back.
@@ -172,6 +172,7 @@ class RepairBench:
         pictures: (N, side, side, 3) uint8 RGB calibration pictures, fitted to the contract.
         child: The process that candidate files run in.
         source: What to call the float file in errors.
+        score_room: How far beyond what the pictures show the class scores may go, as a factor.
         progress: Called with pictures done and pictures in all while ranges are measured.
     """
 
@@ -182,9 +183,11 @@ class RepairBench:
         *,
         child: Child,
         source: object,
+        score_room: float = 1.0,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._model, self._child, self._source = model, child, source
+        self._scores, self._score_room = class_scores(read_graph(model.data, source=source)), score_room
         is_held_back = np.arange(len(pictures)) % _SHARE == _SHARE - 1
         self._all, self._measured, self._held_back = pictures, pictures[~is_held_back], pictures[is_held_back]
         self._variants: dict[_VariantKey, _Variant] = {
@@ -296,7 +299,7 @@ class RepairBench:
         ranges = variant.ranges if method is None else self._narrowed(key, method)
         return Repaired(
             data=variant.data,
-            ranges=ranges,
+            ranges=ranges.widened(self._scores, self._score_room),
             equalization=variant.equalization,
             repairs=tuple(name for name in REPAIRS if name in names),
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,14 @@ class ActivationRanges:
             },
             pictures=self.pictures + other.pictures,
         )
+
+    def widened(self, names: Collection[str], factor: float) -> ActivationRanges:
+        """Gives the same with the limits of some tensors multiplied by a factor."""
+        limits = {
+            name: (factor * low, factor * high) if name in names else (low, high)
+            for name, (low, high) in self.limits.items()
+        }
+        return replace(self, limits=limits)
 
 
 def _expose_activations(data: bytes, source: object) -> tuple[bytes, dict[int, str]]:

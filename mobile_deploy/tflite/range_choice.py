@@ -89,7 +89,7 @@ def measure_histograms(
     Raises:
         InterpreterError: LiteRT refuses the file.
     """
-    scores = _class_scores(read_graph(data, source=source))
+    scores = class_scores(read_graph(data, source=source))
     chosen = pictures[:: -(-len(pictures) // _MOST_PICTURES)]
     counts: dict[str, npt.NDArray[np.int64]] = {}
     for sight in watch(data, chosen, contract, source=source):
@@ -105,8 +105,12 @@ def measure_histograms(
     }
 
 
-def _class_scores(graph: Graph) -> set[str]:
-    """Names the output and what leads to it from the last layer on."""
+def class_scores(graph: Graph) -> set[str]:
+    """Names the tensors that the answer is read from: the output and what leads to it from the last layer on.
+
+    Args:
+        graph: A float file.
+    """
     makers = {i: op for op in graph.ops for i in op.outputs}
     here = graph.outputs[0]
     names = {graph.tensors[here].name}
