@@ -48,7 +48,7 @@ test: $(READY)  ## the tests, at most 20 minutes on 2 cores
 	$(PYTEST) -n 2 --dist loadscope -m "not slow"
 
 test-slow: $(READY)  ## the tests that take minutes each
-	$(PYTEST) -m slow
+	$(PYTEST) -n 2 --dist loadscope -m slow
 
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
 	$(BIN)/python tests/run_pythons.py $(PYTHONS)

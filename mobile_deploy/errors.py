@@ -172,7 +172,7 @@ class OutputNotWritableError(EnvironmentMissingError):
 
     def __init__(self, *, path: object, reason: str) -> None:
         self.path = path
-        super().__init__(f"cannot write {path}: {reason}", hint="free some space or choose another folder with -o DIR")
+        super().__init__(f"cannot write {path}: {reason}", hint="free some space or name another place")
 
 
 class UnreadableFileError(InputDataError):
@@ -227,13 +227,16 @@ class BadDatasetError(InputDataError):
         path: The folder, or the file in it that is wrong.
     """
 
-    def __init__(self, *, path: object, problem: str) -> None:
+    def __init__(
+        self,
+        *,
+        path: object,
+        problem: str,
+        hint: str = "give one folder per class (named by class name, index or wnid), "
+        "or a labels.csv with the columns filename and class_index",
+    ) -> None:
         self.path = path
-        super().__init__(
-            f"cannot use the labelled pictures in {path}: {problem}",
-            hint="give one folder per class (named by class name, index or wnid), "
-            "or a labels.csv with the columns filename and class_index",
-        )
+        super().__init__(f"cannot use the labelled pictures in {path}: {problem}", hint=hint)
 
 
 class NoConnectionError(EnvironmentMissingError):

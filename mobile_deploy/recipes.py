@@ -144,8 +144,6 @@ class Repair:
     Attributes:
         name: The `--repair` name.
         default_for: Weight granularities that try it unasked.
-        trusts_pictures: Whether it takes what the calibration pictures do not show for not there. It is tried unasked
-            only on pictures of the task: cutting ranges on the pictures that ship costs V2 four points (measured).
         activation_bits: Widths of activations that it can help.
         excludes: A repair that does the same job in another way.
     """
@@ -153,7 +151,6 @@ class Repair:
     name: str
     default_for: tuple[Granularity, ...]
     activation_bits: tuple[int, ...] = (8, 16)
-    trusts_pictures: bool = False
     excludes: str = ""
 
 
@@ -162,12 +159,11 @@ class Repair:
 _REPAIRS = (
     Repair(name="dead-channels", default_for=("per-tensor",)),
     Repair(name="equalization", default_for=("per-tensor",)),
-    Repair(name="percentile-ranges", default_for=(), activation_bits=(8,), trusts_pictures=True, excludes="mse-ranges"),
+    Repair(name="percentile-ranges", default_for=(), activation_bits=(8,), excludes="mse-ranges"),
     Repair(
         name="mse-ranges",
         default_for=GRANULARITIES,
         activation_bits=(8,),
-        trusts_pictures=True,
         excludes="percentile-ranges",
     ),
     Repair(name="bias-correction", default_for=GRANULARITIES),
@@ -175,13 +171,12 @@ _REPAIRS = (
 REPAIRS: dict[str, Repair] = {repair.name: repair for repair in _REPAIRS}
 
 
-def resolve_repairs(names: Iterable[str] | None, granularity: Granularity, *, own_pictures: bool) -> tuple[str, ...]:
+def resolve_repairs(names: Iterable[str] | None, granularity: Granularity) -> tuple[str, ...]:
     """Turns `--repair` into the repairs to try, in the order in which they are applied.
 
     Args:
         names: Repair names; "none" alone for no repair; None for those that suit the granularity.
         granularity: What a weight scale covers.
-        own_pictures: Whether the calibration pictures are of the task, and not those that ship.
 
     Returns:
         Repair names.
@@ -190,15 +185,11 @@ def resolve_repairs(names: Iterable[str] | None, granularity: Granularity, *, ow
         UnknownNameError: A name is no repair.
         BadOptionError: Two names exclude each other, or "none" is not alone.
 
-    >>> resolve_repairs(None, "per-channel", own_pictures=True)
+    >>> resolve_repairs(None, "per-channel")
     ('mse-ranges', 'bias-correction')
     """
     if names is None:
-        return tuple(
-            repair.name
-            for repair in _REPAIRS
-            if granularity in repair.default_for and (own_pictures or not repair.trusts_pictures)
-        )
+        return tuple(repair.name for repair in _REPAIRS if granularity in repair.default_for)
     asked = tuple(dict.fromkeys(names))
     if asked == ("none",):
         return ()

@@ -19,6 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Runs in MediaPipe's environment, which has none of ours.
+collect_ignore = ["mediapipe_client.py"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -117,24 +117,17 @@ def test_there_are_five_repairs_in_the_order_in_which_they_are_applied():
     assert list(REPAIRS) == ["dead-channels", "equalization", "percentile-ranges", "mse-ranges", "bias-correction"]
 
 
-def by_default(granularity, *, own_pictures=True):
-    return resolve_repairs(None, granularity, own_pictures=own_pictures)
+def by_default(granularity):
+    return resolve_repairs(None, granularity)
 
 
 def resolved_repairs(names, granularity="per-tensor"):
-    return resolve_repairs(names, granularity, own_pictures=False)
+    return resolve_repairs(names, granularity)
 
 
 def test_a_common_scale_is_repaired_by_equalization_unasked_and_scales_of_their_own_are_not():
     assert by_default("per-tensor") == ("dead-channels", "equalization", "mse-ranges", "bias-correction")
     assert by_default("per-channel") == ("mse-ranges", "bias-correction")
-
-
-def test_ranges_are_cut_unasked_only_on_pictures_of_the_task():
-    assert by_default("per-tensor", own_pictures=False) == ("dead-channels", "equalization", "bias-correction")
-    assert by_default("per-channel", own_pictures=False) == ("bias-correction",)
-    for own_pictures in (True, False):
-        assert resolve_repairs(["mse-ranges"], "per-channel", own_pictures=own_pictures) == ("mse-ranges",)
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)

@@ -17,6 +17,7 @@ import typer
 
 import mobile_deploy
 from mobile_deploy.cli import debug, doctor, evaluate, export, inspect, predict, quantize, variants, verify
+from mobile_deploy.cli.interruption import interruption_remembered
 from mobile_deploy.cli.output import Problem, report_failure
 from mobile_deploy.errors import MobileDeployError, UsageError
 
@@ -37,7 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 # 128 + SIGINT, as shells report a program that Ctrl-C ended.
 _INTERRUPTED = 130
-_INTERRUPTION = Problem(type="KeyboardInterrupt", message="interrupted, nothing was written", is_failure=False)
+_INTERRUPTION = Problem(type="KeyboardInterrupt", message="interrupted; nothing half-written is left", is_failure=False)
 
 app = typer.Typer(
     name=PROGRAM,
@@ -81,14 +82,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     _print_any_name()
     given = tuple(sys.argv[1:] if argv is None else argv)
-    try:
-        code = app(None if argv is None else list(given), prog_name=PROGRAM, standalone_mode=False) or 0
-    except MobileDeployError as error:
-        return _fail(given, Problem.of(error), exit_code=error.exit_code)
-    except typer.TyperException as error:
-        return _fail(given, _usage_problem(error), exit_code=error.exit_code)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
+    with interruption_remembered() as is_interrupted:
+        try:
+            code = app(None if argv is None else list(given), prog_name=PROGRAM, standalone_mode=False) or 0
+        except MobileDeployError as error:
+            return _fail(given, Problem.of(error), exit_code=error.exit_code)
+        except typer.TyperException as error:
+            return _fail(given, _usage_problem(error), exit_code=error.exit_code)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        except Exception:
+            if not is_interrupted():
+                raise
+            code = _INTERRUPTED
     if code == _INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code.
         return _fail(given, _INTERRUPTION, exit_code=_INTERRUPTED)
     return code

@@ -59,7 +59,7 @@ def run(
     ] = None,
     fail_below: Annotated[
         str | None,
-        typer.Option("--fail-below", metavar="POINTS", help="Least top-1, in percentage points: 70 or 70%."),
+        typer.Option("--fail-below", metavar="PERCENT", help="Exit 1 if top-1 is lower, in percent: 70 or 70%."),
     ] = None,
     max_drop: MaxDropOption = None,
     quiet: QuietOption = False,
@@ -109,10 +109,13 @@ def _show(result: EvaluateResult, bars: dict[str, float | None], sheet: Path | N
     for table in result.tables():
         print_table(table)
         typer.echo("")
-    asked = {"fail_below_points": "top-1 of at least", "max_drop_points": "a drop of at most"}
+    asked = {
+        "fail_below_points": "top-1 of at least {:g} %",
+        "max_drop_points": "a drop of at most {:g} percentage points",
+    }
     for key, words in asked.items():
         if bars[key] is not None:
-            typer.echo(f"asked for: {words} {bars[key]:g} percentage points")
+            typer.echo(f"asked for: {words.format(bars[key])}")
     for short, score in zip(result.names, result.scores, strict=True):
         threads = "TensorFlow's own threads" if score.threads is None else f"threads: {score.threads}"
         typer.echo(f"{short}: latency is the median on this machine, decoding not counted; {threads}")

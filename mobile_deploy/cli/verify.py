@@ -76,5 +76,5 @@ def _show(result: VerifyResult) -> None:
     print_table(result.table())
     closeness = result.closeness_table()
     if closeness is not None:
-        typer.echo(f"\n{result.closeness[0].parity.pictures} pictures")
+        typer.echo("")
         print_table(closeness)

@@ -70,10 +70,12 @@ class Outputs:
 
     @cached_property
     def by_name(self) -> dict[str, list[int]]:
-        """Outputs of each name, in plain letters."""
+        """Outputs of each name, in plain letters; behind the first word of ImageNet's names there may be synonyms."""
         found = defaultdict(list)
         for index, label in enumerate(self.labels):
-            found[plain(label)].append(index)
+            first_word = label.partition(",")[0] if self.wnids else label
+            for name in dict.fromkeys((plain(label), plain(first_word))):
+                found[name].append(index)
         return dict(found)
 
     def named(self, words: ClassWords) -> int | None:
@@ -180,16 +182,16 @@ def align(first: Outputs, second: Outputs, *, offset: int | None) -> tuple[tuple
             return moved
     # Of one name that several outputs bear, the k-th of one model is the k-th of the other.
     places = (zip(bearers, second.by_name.get(name, ()), strict=False) for name, bearers in first.by_name.items())
-    return tuple(sorted(pair for pairs in places for pair in pairs))
+    return tuple(sorted({pair for pairs in places for pair in pairs}))
 
 
 def _speak_against(pairs: Sequence[tuple[int, int]], first: Outputs, second: Outputs) -> bool:
     """Says whether more names stand at another place of the second model than at the one they are paired with."""
     if first.is_nameless or second.is_nameless:
         return False
-    named = [(plain(first.labels[i]), plain(second.labels[j])) for i, j in pairs]
-    same = sum(one == other for one, other in named)
-    return sum(one != other and one in second.by_name for one, other in named) > same
+    places = [(second.by_name.get(plain(first.labels[i]), []), j) for i, j in pairs]
+    same = sum(j in bearers for bearers, j in places)
+    return sum(bool(bearers) and j not in bearers for bearers, j in places) > same
 
 
 def _by_name(known: int | None, words: ClassWords, outputs: Outputs, source: object) -> int:

@@ -15,6 +15,7 @@ from mobile_deploy.errors import BadDatasetError
 LABELS_FILE = "labels.csv"
 _FILE_COLUMN, _CLASS_COLUMN = "filename", "class_index"
 _WNID_COLUMN, _NAME_COLUMN = "wnid", "name"
+_TABLE_HINT = "begin it with the line filename,class_index and write one picture a line, parted by commas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,7 @@ def _from_table(table: Path) -> Listing:
         raise BadDatasetError(path=table, problem="it names no pictures")
     paths = tuple(_find_file(table, row[_FILE_COLUMN] or "", line=line) for line, row in rows)
     classes = tuple(_class_of(table, row, line=line) for line, row in rows)
+    _refuse_repetition(table, paths, [line for line, _ in rows])
     return Listing(source=table, is_table=True, paths=paths, classes=classes)
 
 
@@ -133,7 +135,9 @@ def _read_rows(table: Path) -> list[tuple[int, dict[str, str | None]]]:
             reader = csv.DictReader(file)
             missing = {_FILE_COLUMN, _CLASS_COLUMN} - set(reader.fieldnames or ())
             if missing:
-                raise BadDatasetError(path=table, problem=f"it lacks the column {' and '.join(sorted(missing))}")
+                found = ", ".join(repr(name) for name in reader.fieldnames or ()) or "nothing"
+                problem = f"it lacks the column {' and '.join(sorted(missing))}; its first line has {found}"
+                raise BadDatasetError(path=table, problem=problem, hint=_TABLE_HINT)
             return [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadDatasetError(path=table, problem=f"not a readable UTF-8 table ({error})") from error
@@ -144,6 +148,16 @@ def _find_file(table: Path, filename: str, *, line: int) -> Path:
         if os.path.isfile(path):  # noqa: PTH113  # a name that no system can hold is merely not there
             return path
     raise BadDatasetError(path=table, problem=f"line {line} names {filename!r}, which is neither here nor in images/")
+
+
+def _refuse_repetition(table: Path, paths: Sequence[Path], lines: Sequence[int]) -> None:
+    """Insists on different pictures: intervals and tests count each as new evidence."""
+    first: dict[Path, int] = {}
+    for path, line in zip(paths, lines, strict=True):
+        if path in first:
+            problem = f"line {line} names {path.name!r} again, after line {first[path]}"
+            raise BadDatasetError(path=table, problem=problem, hint="name each picture once, with its one class")
+        first[path] = line
 
 
 def _class_of(table: Path, row: dict[str, str | None], *, line: int) -> ClassWords:
@@ -164,7 +178,8 @@ def _from_class_folders(folder: Path, pictures: tuple[Path, ...]) -> Listing:
     loose = [path.name for path in relative if len(path.parts) == 1]
     if loose:
         raise BadDatasetError(
-            path=folder, problem=f"{len(loose)} pictures lie outside a class folder, such as {loose[0]}"
+            path=folder,
+            problem=f"{len(loose)} of {len(relative)} pictures lie outside a class folder, such as {loose[0]}",
         )
     names = (path.parts[0] for path in relative)
     classes = (ClassWords(where=f"folder {name!r}", index=_as_index(name), wnid=name, name=name) for name in names)

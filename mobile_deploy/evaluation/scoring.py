@@ -182,5 +182,7 @@ def _refuse_none_usable(feed: PictureFeed) -> None:
     if len(feed.skipped) == len(feed.paths):
         first = feed.skipped[0]
         raise BadDatasetError(
-            path=first.name, problem=f"none of {len(feed.paths)} pictures can be decoded; this one: {first.reason}"
+            path=first.name,
+            problem=f"none of {len(feed.paths)} pictures can be decoded; this one: {first.reason}",
+            hint="save them again as JPEG or PNG",
         )

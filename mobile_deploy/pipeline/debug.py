@@ -18,9 +18,10 @@ from mobile_deploy.evaluation.bench import FilePair
 from mobile_deploy.evaluation.causes import causes_of
 from mobile_deploy.evaluation.gains import measure_gains
 from mobile_deploy.evaluation.layers import measure_layers
-from mobile_deploy.files import check_writable, write_file
+from mobile_deploy.files import write_file
 from mobile_deploy.pipeline.debug_result import DebugResult, Suspect, check_ranking, severity
 from mobile_deploy.pipeline.hints import given_fit
+from mobile_deploy.pipeline.png_files import check_png
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.subjects import Subject, open_subject
 from mobile_deploy.pipeline.twin_files import find_twin
@@ -78,8 +79,7 @@ def debug(
     if top < 0:
         raise BadOptionError(option="--top", problem=f"{top} is below 0")
     ranking = check_ranking(by)
-    if plot is not None:
-        check_writable(Path(plot).parent)
+    png = None if plot is None else check_png(plot, option="--plot")
     subject = open_subject(Path(model), fit=given_fit(fit), input_range=input_range, output_meaning=output_meaning)
     files = _file_pair(subject, None if float_model is None else Path(float_model))
     with progress.stage("decode the pictures"):
@@ -103,7 +103,7 @@ def debug(
             Suspect(error=layer, causes=causes_of(layer), gain_db=gains.by_layer.get(layer.index)) for layer in layers
         ),
         top=top,
-        plot=None if plot is None else Path(plot),
+        plot=png,
     )
     if result.plot is not None:
         write_file(result.plot, result.draw())

@@ -13,7 +13,7 @@ from mobile_deploy.errors import UnknownNameError
 from mobile_deploy.evaluation.causes import Cause, listed
 from mobile_deploy.evaluation.layers import LayerError
 from mobile_deploy.report.plots import SqnrPoint, draw_sqnr
-from mobile_deploy.report.tables import Cell, Column, ResultTable
+from mobile_deploy.report.tables import Cell, Column, ResultTable, counted
 
 Ranking = Literal["local", "cumulative"]
 RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
@@ -102,7 +102,7 @@ class DebugResult:
                 Column(header="gain", digits=1),
             ),
             rows=tuple(_row(suspect) for suspect in self.ranked()[: self.top]),
-            title=f"{self.name}: logit SQNR {_decibels(self.sqnr_db)} on {self.pictures} pictures\n"
+            title=f"{self.name}: logit SQNR {_decibels(self.sqnr_db)} on {counted(self.pictures, 'picture')}\n"
             f"worst layers first by {self.by} error (local and cumulative SQNR, and gain, in dB)",
         )
 
@@ -130,8 +130,8 @@ class DebugResult:
             for suspect in self.layers
         ]
         named = [self.layers.index(suspect) for suspect in self.ranked()[:_NAMED_IN_DIAGRAM]]
-        title = f"{self.name}: SQNR along the network, {self.pictures} pictures"
-        return draw_sqnr(points, title=title, named=named)
+        title = f"{self.name}: SQNR along the network, {counted(self.pictures, 'picture')}"
+        return draw_sqnr(points, title=title, named=named, at_cumulative=self.by == "cumulative")
 
     def to_json(self) -> dict[str, Any]:
         """Gives everything as JSON values; null where a number is infinite or was not measured."""
@@ -148,7 +148,7 @@ class DebugResult:
         }
 
     def __str__(self) -> str:
-        return str(self.table())
+        return "\n".join((str(self.table()), *self.advice()))
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

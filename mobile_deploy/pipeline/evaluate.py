@@ -17,11 +17,12 @@ from mobile_deploy.evaluation.comparison import compare
 from mobile_deploy.evaluation.distances import Distances, Side
 from mobile_deploy.evaluation.logits import logit_reader
 from mobile_deploy.evaluation.scoring import score
-from mobile_deploy.files import check_writable, is_folder, write_file
+from mobile_deploy.files import write_file
 from mobile_deploy.pipeline.evaluation_results import EvaluateResult, MissedBarError, name_flips
 from mobile_deploy.pipeline.flip_sheet import draw_flips
 from mobile_deploy.pipeline.hints import given_fit, given_labels
 from mobile_deploy.pipeline.model_score import ModelScore
+from mobile_deploy.pipeline.png_files import check_png
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.subjects import Subject, open_subjects
 from mobile_deploy.statistics import points_above
@@ -147,11 +148,7 @@ def _checked_sheet(sheet: Path | str | None, *, has_reference: bool) -> Path | N
         return None
     if not has_reference:
         raise _needs_reference("--sheet", "it shows pictures that two models answer differently")
-    path = Path(sheet)
-    if path.suffix.lower() != ".png" or is_folder(path):
-        raise BadOptionError(option="--sheet", problem=f"{path} is not the name of a .png file")
-    check_writable(path.parent)
-    return path
+    return check_png(sheet, option="--sheet")
 
 
 def _outputs(subject: Subject) -> Outputs:

@@ -11,9 +11,10 @@ from mobile_deploy.data.manifest import SkippedFile
 from mobile_deploy.errors import BelowBarError
 from mobile_deploy.evaluation.comparison import Comparison
 from mobile_deploy.evaluation.distances import finite_db
+from mobile_deploy.evaluation.metrics import Confusion
 from mobile_deploy.evaluation.scoring import Scored
 from mobile_deploy.pipeline.model_score import ModelScore
-from mobile_deploy.report.tables import Cell, Column, ResultTable, facts_table, what_differs
+from mobile_deploy.report.tables import Cell, Column, ResultTable, counted, facts_table, what_differs
 
 _TOP = 5
 
@@ -108,7 +109,8 @@ class EvaluateResult:
 
     def table(self) -> ResultTable:
         """Gives the measures, the models side by side."""
-        columns = (Column(header=f"on {self.pictures:,} pictures"), *(Column(header=n, folds=True) for n in self.names))
+        measured = Column(header=f"on {counted(self.pictures, 'picture')}")
+        columns = (measured, *(Column(header=name, folds=True) for name in self.names))
         told = [_measures(score) for score in self.scores]
         rows = tuple((measure, *(facts[measure] for facts in told)) for measure in told[0])
         return ResultTable(columns=columns, rows=rows)
@@ -121,15 +123,20 @@ class EvaluateResult:
         return facts_table(_paired(self.comparison, mine, theirs), title="picture by picture")
 
     def confusion_table(self) -> ResultTable:
-        """Gives the classes that the model most often takes for another."""
+        """Gives the classes that the model takes for another more than once, the most frequent first."""
         columns = (Column(header="truth", folds=True), Column(header="answered", folds=True), Column(header="count"))
-        rows = tuple((self.model.label(c.truth), self.model.label(c.answered), c.count) for c in self.model.confusions)
-        return ResultTable(columns=columns, rows=rows, title="most frequent confusions")
+        rows = tuple((self.model.label(c.truth), self.model.label(c.answered), c.count) for c in self._repeated())
+        whose = "" if self.reference is None else f" of {self.names[0]}"
+        return ResultTable(columns=columns, rows=rows, title=f"most frequent confusions{whose}")
+
+    def _repeated(self) -> tuple[Confusion, ...]:
+        """Gives the confusions that came up again: of those that did not, no few are the most frequent."""
+        return tuple(confusion for confusion in self.model.confusions if confusion.count > 1)
 
     def tables(self) -> tuple[ResultTable, ...]:
         """Gives all tables that have something to say."""
         compared = self.comparison_table()
-        confused = (self.confusion_table(),) if self.model.confusions else ()
+        confused = (self.confusion_table(),) if self._repeated() else ()
         return (self.table(), *((compared,) if compared is not None else ()), *confused)
 
     def to_json(self) -> dict[str, Any]:

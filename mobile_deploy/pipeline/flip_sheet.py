@@ -7,6 +7,7 @@ from pathlib import Path
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.pipeline.evaluation_results import EvaluateResult, FlippedPicture
 from mobile_deploy.report.contact_sheet import TILE_SIDE, Tile, draw_contact_sheet
+from mobile_deploy.report.tables import counted
 
 MOST_SHOWN = 60
 _SHORT = 10  # letters
@@ -32,7 +33,7 @@ def draw_flips(result: EvaluateResult) -> bytes:
     more = f"; {MOST_SHOWN} are shown" if count > MOST_SHOWN else ""
     named = zip((mine, theirs), result.names, strict=True)
     names = " against ".join(name if short == name else f"{name} ({short})" for short, name in named)
-    title = f"{names}: other answers to {count:,} of {result.pictures:,} pictures{more}"
+    title = f"{names}: different answers to {count:,} of {counted(result.pictures, 'picture')}{more}"
     meanings = {"reference": f"only {theirs} is right", "model": f"only {mine} is right", "neither": "both are wrong"}
     legend = {
         _COLORS[who]: f"{meaning} ({sum(flip.right == who for flip in result.flips):,})"

@@ -49,7 +49,7 @@ class Job:
 
     def _on_shipped_pictures(self) -> tuple[str, ...]:
         """Repeats what was asked for where it can ruin accuracy."""
-        if _is_builtin(self.calibration):
+        if isinstance(self.calibration, str) and self.calibration == BUILTIN:
             return ("Calibrated on the pictures that ship, as asked for, and not on pictures of your task.",)
         return ()
 
@@ -114,10 +114,6 @@ class Job:
         return result
 
 
-def _is_builtin(calibration: CalibrationSource | None) -> bool:
-    return isinstance(calibration, str) and calibration == BUILTIN
-
-
 def _about_repairs(files: Sequence[MadeFile]) -> tuple[str, ...]:
     return tuple(f"{file.request.recipe.name}: {file.repairs}." for file in files if file.repairs is not None)
 
@@ -152,11 +148,7 @@ def make_job(
         options=MakeOptions(
             requests=requests,
             granularity=grain,
-            repairs=resolve_repairs(
-                (repair,) if isinstance(repair, str) else repair,
-                grain,
-                own_pictures=not (calibration is None or _is_builtin(calibration)),
-            ),
+            repairs=resolve_repairs((repair,) if isinstance(repair, str) else repair, grain),
             budget=make_budget(max_drop, target, requests, data=data, repair=repair),
             output=Path(output),
             overwrite=overwrite,

@@ -11,7 +11,7 @@ from typing import Any
 from mobile_deploy.bundle import MANIFEST_NAME, Bundle, BundleRecord, load_bundle, read_record
 from mobile_deploy.errors import BadOptionError, InputDataError
 from mobile_deploy.pipeline.sources import find_sidecar
-from mobile_deploy.variants.imagenet import wnids_of
+from mobile_deploy.variants.imagenet import imagenet_classes
 
 _FLOAT = "float32"
 
@@ -109,7 +109,7 @@ def twin_command(bundle: Bundle) -> str:
         words = ["export", "--model", str(model.get("file", "MODEL.keras")), *_of_file(bundle, model)]
     else:
         words = ["quantize", str(model.get("file", "FLOAT.tflite")), *_of_file(bundle, model)]
-    if bundle.contract.labels and not wnids_of(bundle.contract.labels):
+    if bundle.contract.labels and bundle.contract.labels != tuple(known.name for known in imagenet_classes()):
         words += ["--labels", str(bundle.directory / "labels.txt")]
     words += ["--fit", str(bundle.contract.input.fit), "--quant", "float32"]
     return shlex.join(["mobile-deploy", *words, "-o", str(bundle.directory.parent)])

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mobile_deploy.errors import BelowBarError
+from mobile_deploy.evaluation.parity import Parity
 from mobile_deploy.pipeline.checks import Check
 from mobile_deploy.pipeline.closeness import Closeness
-from mobile_deploy.report.tables import Column, ResultTable
+from mobile_deploy.report.tables import Column, ResultTable, counted, what_differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,13 @@ class VerifyResult:
             Column(header="same top-1 (%)", digits=1),
             Column(header="logit SQNR (dB)", digits=1),
         )
-        return ResultTable(columns=columns, rows=tuple(_row(pair) for pair in self.closeness))
+        names = tuple(dict.fromkeys(name for pair in self.closeness for name in (pair.reference, pair.model)))
+        short = dict(zip(names, what_differs(names), strict=True))
+        return ResultTable(
+            columns=columns,
+            rows=tuple((short[pair.reference], short[pair.model], *_measures(pair.parity)) for pair in self.closeness),
+            title=f"on {counted(self.closeness[0].parity.pictures, 'picture')}",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Gives the result as JSON values."""
@@ -72,11 +79,8 @@ class VerifyResult:
         return "".join(table._repr_html_() for table in tables if table is not None)
 
 
-def _row(pair: Closeness) -> tuple[str | float | None, ...]:
-    parity = pair.parity
+def _measures(parity: Parity) -> tuple[float | None, ...]:
     return (
-        pair.reference,
-        pair.model,
         parity.max_difference,
         parity.mean_difference,
         parity.mean_cosine,

@@ -34,13 +34,14 @@ class SqnrPoint:
     cumulative_db: float
 
 
-def draw_sqnr(points: Sequence[SqnrPoint], *, title: str, named: Sequence[int]) -> bytes:
+def draw_sqnr(points: Sequence[SqnrPoint], *, title: str, named: Sequence[int], at_cumulative: bool = False) -> bytes:
     """Draws the SQNR of all layers along a network.
 
     Args:
         points: The layers in execution order.
         title: The heading.
         named: Positions of the layers to number and name beside the diagram, in this order.
+        at_cumulative: Whether the numbers stand at the cumulative line instead of the local one.
 
     Returns:
         A PNG file.
@@ -59,7 +60,8 @@ def draw_sqnr(points: Sequence[SqnrPoint], *, title: str, named: Sequence[int]) 
     ]
     for number, position in enumerate(named, start=1):
         point = points[position]
-        _number(axes, str(number), position, _shown(point.local_db), _shown(point.cumulative_db))
+        heights = (_shown(point.cumulative_db), _shown(point.local_db))
+        _number(axes, str(number), position, *(heights if at_cumulative else heights[::-1]))
         label = _label(point.name)
         keys.append(Line2D([], [], color=_INK, linestyle="", marker=f"${number}$", markersize=7, label=label))
     legend = figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
@@ -101,9 +103,9 @@ def _shown(value: float | None) -> float:
     return value if value is not None and math.isfinite(value) else math.nan
 
 
-def _number(axes: Axes, text: str, position: int, local: float, cumulative: float) -> None:
-    """Writes a number below the point of a layer; on the lower line where the upper has none."""
-    height = cumulative if math.isnan(local) else local
+def _number(axes: Axes, text: str, position: int, wanted: float, other: float) -> None:
+    """Writes a number below the point of a layer; on the other line where the wanted one has none."""
+    height = other if math.isnan(wanted) else wanted
     if math.isfinite(height):
         axes.annotate(
             text,

@@ -107,6 +107,15 @@ def format_cell(value: Cell, *, digits: int = 2) -> str:
             return value
 
 
+def counted(count: int, noun: str) -> str:
+    """Writes a number with what it counts, an English noun whose plural ends in "s".
+
+    >>> counted(1, "picture"), counted(5000, "picture")
+    ('1 picture', '5,000 pictures')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def what_differs(names: Sequence[str]) -> tuple[str, ...]:
     """Leaves out the words that all names of models begin with, so that two fit side by side.
 

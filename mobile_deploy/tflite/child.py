@@ -85,6 +85,8 @@ class Child:
             process.kill()
 
         watchdog = threading.Timer(self.timeout_s, end)
+        # Ctrl-C before it can be cancelled must not make the end of the program wait for its time to pass.
+        watchdog.daemon = True
         watchdog.start()
         answer, trouble = None, ""
         try:

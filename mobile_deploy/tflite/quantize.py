@@ -277,6 +277,8 @@ def quantize(
         if ranges is None:
             raise ValueError(f"{request.recipe.name} needs activation ranges")
         plan = _plan(data, request.recipe, granularity, contract, ranges, corrects_biases, source)
+    else:
+        load_model(data, source=source)  # the quantizer has no error for what is no .tflite
     try:
         with _quiet(), kernels_of_any_size():
             machine = engine.Quantizer(bytearray(plan.data))

@@ -24,6 +24,13 @@ def indices_of(raw: Any) -> tuple[int, ...]:  # noqa: ANN401  # the schema modul
     return () if raw is None else tuple(int(i) for i in raw)
 
 
+# Types whose values NumPy reads as they are stored.
+PLAIN_DTYPES = (
+    *("float16", "float32", "float64", "complex64", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorRecord:
     """One tensor of the file.
@@ -98,10 +105,13 @@ class Graph:
         """
         tensor = self.tensors[index]
         data = self.model.buffers[self.model.subgraphs[0].tensors[index].buffer].data
+        problem = f"{tensor.name} holds no {tensor.dtype} numbers {list(tensor.shape)} that can be read"
+        # Other libraries teach NumPy types of their own, such as int4, which are not stored as they say.
+        if tensor.dtype not in PLAIN_DTYPES:
+            raise UnreadableFileError(path="the .tflite", problem=problem)
         try:
             return np.frombuffer(bytes(data), dtype=tensor.dtype).reshape(tensor.shape)
         except (TypeError, ValueError) as error:
-            problem = f"{tensor.name} holds no {tensor.dtype} numbers {list(tensor.shape)} that can be read"
             raise UnreadableFileError(path="the .tflite", problem=problem) from error
 
     def option(self, op: OpRecord, name: str) -> Any:  # noqa: ANN401  # the schema module is untyped

@@ -7,13 +7,7 @@ import math
 import numpy as np
 
 from mobile_deploy.errors import UnreadableFileError
-from mobile_deploy.tflite.records import ABSENT, WEIGHTED_OPS, Graph
-
-# Types whose values NumPy reads as they are stored.
-_PLAIN_DTYPES = (
-    *("float16", "float32", "float64", "complex64", "bool"),
-    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-)
+from mobile_deploy.tflite.records import ABSENT, PLAIN_DTYPES, WEIGHTED_OPS, Graph
 
 # More axes than any operator takes; NumPy holds no more either.
 _MOST_AXES = 64
@@ -61,7 +55,7 @@ def _check_constants(graph: Graph, source: object) -> None:
     """Refuses constants that hold more or less than their shape."""
     stored = graph.model.subgraphs[0].tensors
     for tensor in graph.tensors:
-        if tensor.is_constant and tensor.dtype in _PLAIN_DTYPES:
+        if tensor.is_constant and tensor.dtype in PLAIN_DTYPES:
             size_bytes = len(graph.model.buffers[stored[tensor.index].buffer].data)
             if size_bytes != math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize:
                 problem = f"{tensor.name} is {tensor.dtype} {list(tensor.shape)} and holds {size_bytes} bytes"

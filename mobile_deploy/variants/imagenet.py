@@ -44,7 +44,7 @@ def wnids_of(labels: Sequence[str]) -> tuple[str, ...]:
     """Gives the WordNet identifiers of class names in output order.
 
     Args:
-        labels: Names in output order.
+        labels: Names in output order; synonyms may follow a comma, as in "tench, Tinca tinca".
 
     Returns:
         One for each name; "" for a background class before ImageNet's; none where the names are others.
@@ -52,7 +52,8 @@ def wnids_of(labels: Sequence[str]) -> tuple[str, ...]:
     known = imagenet_classes()
     wnids, names = tuple(c.wnid for c in known), tuple(c.name for c in known)
     before = len(labels) - IMAGENET_CLASS_COUNT
-    return ("",) * before + wnids if before in (0, 1) and tuple(labels[before:]) == names else ()
+    first_words = tuple(label.partition(",")[0] for label in labels[max(before, 0) :])
+    return ("",) * before + wnids if before in (0, 1) and first_words == names else ()
 
 
 def _parse(line: str) -> ImageNetClass:

@@ -411,7 +411,7 @@ def interrupted_at(stage: str, *, delay_s: float, whole_group: bool) -> tuple[in
 def test_ctrl_c_leaves_nothing_behind(stage, delay_s, whole_group):
     code, heard, said = interrupted_at(stage, delay_s=delay_s, whole_group=whole_group)
     assert heard[-1].startswith(stage)
-    assert said == "interrupted, nothing was written\n"
+    assert said == "interrupted; nothing half-written is left\n"
     assert code == 130
     assert everything_below(Path()) == []
 

@@ -181,9 +181,23 @@ def test_an_error_nobody_foresaw_keeps_its_traceback(monkeypatch):
 def test_ctrl_c_says_one_line_and_exits_130(monkeypatch, capsys):
     in_doctor(monkeypatch, KeyboardInterrupt())
     assert main(["doctor"]) == 130
-    assert capsys.readouterr() == ("", "interrupted, nothing was written\n")
+    assert capsys.readouterr() == ("", "interrupted; nothing half-written is left\n")
     assert main(["doctor", "--json"]) == 130
     assert envelope_of(capsys)["exit_code"] == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends itself a POSIX signal")
+def test_ctrl_c_that_native_code_turns_into_another_error_is_still_ctrl_c(monkeypatch, capsys):
+    def load(**_options):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    monkeypatch.setattr("mobile_deploy.cli.doctor.diagnose", load)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr() == ("", "interrupted; nothing half-written is left\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal to a shell script's parent")
@@ -203,7 +217,7 @@ def test_a_real_ctrl_c_while_a_tool_is_asked_exits_130(tmp_path):
     while not started.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == ("", "interrupted, nothing was written\n")
+    assert process.communicate(timeout=20) == ("", "interrupted; nothing half-written is left\n")
     assert process.returncode == 130
 
 

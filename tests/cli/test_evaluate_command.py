@@ -54,7 +54,7 @@ def test_a_comparison_is_printed_with_the_bar_and_its_unit(bench, against, tmp_p
     assert main(["evaluate", *arguments]) == 0
     out = capsys.readouterr().out
     assert "McNemar's exact p" in out
-    assert "asked for: top-1 of at least 0 percentage points" in out
+    assert "asked for: top-1 of at least 0 %\n" in out
     assert "asked for: a drop of at most 50 percentage points" in out
     assert out.endswith(f"pictures with different answers: {sheet}\n")
     assert sheet.read_bytes().startswith(b"\x89PNG")

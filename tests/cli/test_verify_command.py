@@ -26,8 +26,8 @@ def test_a_sound_bundle_is_shown_check_by_check_and_beside_its_twin(made, capsys
     lines = [line.split() for line in printed.out.splitlines()]
     assert lines[0] == ["check", "verdict", "found"]
     assert ["golden", "vectors", "ok", "8", "vectors,", "identical"] in lines
-    assert ["4", "pictures"] in lines
-    assert lines[-1][:4] == ["kleines", "Netz-float32", "kleines", "Netz-int8"]
+    assert ["on", "4", "pictures"] in lines
+    assert lines[-1][:2] == ["float32", "int8"]
 
 
 def test_a_tampered_bundle_exits_1_and_still_shows_everything(made, tmp_path, capsys):

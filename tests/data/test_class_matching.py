@@ -6,7 +6,7 @@ import pytest
 
 from mobile_deploy.data.class_matching import ClassWords, Outputs, align, match_folders, match_numbered
 from mobile_deploy.errors import BadDatasetError, BadOptionError
-from mobile_deploy.variants.imagenet import imagenet_classes
+from mobile_deploy.variants.imagenet import imagenet_classes, wnids_of
 
 BIRDS = ("tench", "great white shark", "crane", "cock", "crane")
 WITH_BACKGROUND = Outputs(labels=("background", *BIRDS))
@@ -82,6 +82,29 @@ def test_names_do_not_move_the_indices_where_the_model_knows_only_some():
 def test_a_wnid_wins_over_a_name():
     outputs = Outputs(labels=("crane", "crane"), wnids=("n02012849", "n03126707"))
     assert numbered([row(0, "crane", "n03126707"), row(1, "crane", "n02012849")], outputs).indices == (1, 0)
+
+
+def test_synonyms_behind_the_names_of_imagenet_are_no_part_of_them():
+    synonyms = tuple(f"{known.name}, {known.name} of Linnaeus" for known in imagenet_classes())
+    outputs = Outputs(labels=("background", *synonyms), wnids=wnids_of(("background", *synonyms)))
+    assert outputs.wnids[:2] == ("", "n01440764")
+    known = imagenet_classes()
+    by_wnid = [row(index, "", known[index].wnid) for index in (285, 0)]
+    assert numbered(by_wnid, outputs).indices == (286, 1)
+    by_name = [row(index, known[index].name) for index in (285, 0)]
+    assert numbered(by_name, outputs).indices == (286, 1)
+    assert foldered(
+        ["tench", "Egyptian_cat", "n01440764", f"{known[1].name}, {known[1].name} of Linnaeus"], outputs
+    ).indices == (1, 286, 1, 2)
+    plain = Outputs(labels=tuple(c.name for c in known), wnids=tuple(c.wnid for c in known))
+    for offset in (1, None):
+        assert align(plain, outputs, offset=offset) == tuple((i, i + 1) for i in range(1000))
+
+
+def test_a_comma_in_names_that_are_not_imagenets_is_part_of_them():
+    assert wnids_of(("red, small", "red, large")) == ()
+    with pytest.raises(BadDatasetError, match="folder 'red' is no wnid"):
+        foldered(["red"], Outputs(labels=("red, small", "red, large")))
 
 
 def test_an_index_without_an_output_is_named_with_the_offset():

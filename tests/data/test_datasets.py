@@ -65,7 +65,7 @@ def test_a_folder_without_pictures_is_no_class(tmp_path):
 
 def test_loose_pictures_are_refused(tmp_path):
     put(tmp_path, "tench/a.png", "loose.png")
-    refuse(tmp_path, "1 pictures lie outside a class folder, such as loose.png")
+    refuse(tmp_path, "1 of 2 pictures lie outside a class folder, such as loose.png")
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
@@ -117,7 +117,21 @@ def test_a_file_that_is_not_there_is_named_with_its_line(tmp_path):
 def test_a_table_without_its_columns_is_refused(tmp_path):
     put(tmp_path, "a.png")
     write_table(tmp_path, "a.png,0", header="file,class_index")
-    refuse(tmp_path, "lacks the column filename")
+    refuse(tmp_path, "lacks the column filename; its first line has 'file', 'class_index'")
+
+
+def test_a_table_parted_by_semicolons_is_told_what_parts_columns(tmp_path):
+    put(tmp_path, "a.png")
+    write_table(tmp_path, "a.png;0", header="filename;class_index")
+    with pytest.raises(BadDatasetError, match="its first line has 'filename;class_index'") as caught:
+        load(tmp_path)
+    assert "commas" in caught.value.hint
+
+
+def test_a_picture_that_a_table_names_twice_is_refused(tmp_path):
+    put(tmp_path, "a.png", "b.png")
+    write_table(tmp_path, "a.png,0,,", "b.png,1,,", "./a.png,2,,")
+    refuse(tmp_path, "line 4 names 'a.png' again, after line 2")
 
 
 def test_an_empty_table_is_refused(tmp_path):

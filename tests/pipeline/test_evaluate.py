@@ -21,6 +21,7 @@ from mobile_deploy.contract import Fit
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadDatasetError, BadOptionError, OutputNotWritableError, UnreadableFileError
 from mobile_deploy.evaluation.accuracy import Accuracy
+from mobile_deploy.evaluation.metrics import Confusion
 from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
 from mobile_deploy.pipeline.evaluate import _Bars, evaluate
 from mobile_deploy.pipeline.evaluation_results import MissedBarError
@@ -199,6 +200,17 @@ def test_a_picture_that_cannot_be_decoded_is_left_out_and_named(bench, tmp_path)
     rest = np.delete(np.arange(COUNT), 7)
     right = bench.answers["float32"].argmax(axis=1)[rest] == bench.truths[rest]
     assert found.model.accuracy.top1 == wilson(int(right.sum()), COUNT - 1)
+
+
+def test_confusions_that_came_up_once_are_not_called_frequent(bench):
+    result = evaluate(bench.files["float32"], bench.data, **bench.options)
+    once = replace(result.model, confusions=(Confusion(truth=0, answered=1, count=1),))
+    twice = replace(result.model, confusions=(Confusion(truth=0, answered=1, count=2), *once.confusions))
+    assert "confusions" not in str(replace(result, model=once))
+    shown = replace(result, model=twice)
+    assert len(shown.confusion_table().rows) == 1
+    assert str(shown.tables()[-1]).startswith("most frequent confusions\n")
+    assert len(shown.to_json()["model"]["confusions"]) == 2
 
 
 def test_no_picture_that_can_be_decoded_is_an_error(bench, tmp_path):

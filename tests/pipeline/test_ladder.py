@@ -68,23 +68,18 @@ class Ground:
         bench = RepairBench(self.model, shown.images, child=trial.child, source="net.tflite")
         self.calibration = Calibration(bench=bench, manifest=shown.manifest)
 
-    def climb(self, budget: Budget, **changes: Any) -> tuple[Climb, Noting]:
+    def climb(self, budget: Budget, *, drafter: type[Drafter] = Drafter) -> tuple[Climb, Noting]:
         options = MakeOptions(
             requests=(INT8,),
             granularity="per-channel",
-            repairs=resolve_repairs(None, "per-channel", own_pictures=True),
+            repairs=resolve_repairs(None, "per-channel"),
             output=self.folder / "out",
             overwrite=False,
             allow_float_ops=False,
         )
         judge = Noting(self.model, self.pictures, progress=SilentProgress())
-        drafter = Drafter(
-            model=self.model,
-            options=replace(options, **changes),
-            calibration=self.calibration,
-            trial=self.trial,
-        )
-        return climb(drafter, INT8, budget, judge=judge, progress=SilentProgress()), judge
+        drafts = drafter(model=self.model, options=options, calibration=self.calibration, trial=self.trial)
+        return climb(drafts, INT8, budget, judge=judge, progress=SilentProgress()), judge
 
     def quantize(self, output: Path, **settings: Any) -> ExportResult:
         """The whole job on the same files."""
@@ -220,36 +215,46 @@ def test_sixteen_bits_are_tried_where_they_are_fast_and_before_float(far, coarse
     assert {"int16x8", "1 layer in float"} <= {*names(again)}
 
 
-@pytest.mark.parametrize("points", [100, 5])
-def test_a_rung_that_fails_its_audit_is_told_and_never_chosen(points, coarse):
-    """The first file is made to look as if it did not run, once where all others are inside and once where none is."""
+def climb_where_some_fail(ground: Ground, budget: Budget, fails) -> tuple[Climb, Noting]:
+    """A climb on which files are made to look as if they did not run, by the repairs that are in them."""
 
-    class FirstFails(Drafter):
+    class Failing(Drafter):
         __slots__ = ()
 
         def draft(self, request, repairs=None):
             made = super().draft(request, repairs)
-            bad = made.repairs.kept.keys() <= {"mse-ranges", "bias-correction"}
-            audit = made.audit.with_trial({"error": "no kernel"}) if bad else made.audit
-            return replace(made, audit=audit)
+            if not fails(made.repairs.kept.keys()):
+                return made
+            return replace(made, audit=made.audit.with_trial({"error": "no kernel"}))
 
-    judge = Noting(coarse.model, coarse.pictures, progress=SilentProgress())
-    options = MakeOptions(
-        requests=(INT8,),
-        granularity="per-channel",
-        repairs=("mse-ranges", "bias-correction"),
-        output=coarse.folder,
-        overwrite=False,
-        allow_float_ops=False,
-    )
-    drafter = FirstFails(model=coarse.model, options=options, calibration=coarse.calibration, trial=coarse.trial)
-    found = climb(drafter, INT8, Budget(max_drop_points=100, runs_float=False), judge=judge, progress=SilentProgress())
+    return ground.climb(budget, drafter=Failing)
+
+
+@pytest.mark.parametrize("points", [100, 5])
+def test_a_rung_that_fails_its_audit_is_told_and_never_chosen(points, coarse):
+    """The first file fails, once where all others are inside the budget and once where none is."""
+    budget = Budget(max_drop_points=points, runs_float=False)
+    found, _ = climb_where_some_fail(coarse, budget, lambda kept: kept <= {"mse-ranges", "bias-correction"})
     first = found.rungs[0]
     assert (first.accuracy, first.drop, first.p_value, first.is_within) == (None, None, None, False)
-    assert found.is_within
+    assert found.is_within is (points == 100)
     assert found.draft.audit.problems == ()
     assert "failed the audit" in str(found.table())
     assert found.to_json()["rungs"][0]["drop_points"] is None
+
+
+def test_layers_are_put_into_float_only_in_a_file_that_passed_its_audit(coarse):
+    found, _ = climb_where_some_fail(coarse, Budget(max_drop_points=5), lambda kept: "equalization" in kept)
+    assert [rung.accuracy is None for rung in found.rungs if rung.name == "equalization"] == [True]
+    assert found.rungs[-1].float_layers
+    assert "equalization" not in found.draft.repairs.kept
+
+
+def test_where_every_file_fails_its_audit_there_is_nothing_to_put_into_float(coarse):
+    found, _ = climb_where_some_fail(coarse, Budget(max_drop_points=5), lambda kept: True)
+    assert are_in_order(names(found), REPAIRS_ONLY)
+    assert not found.is_within
+    assert found.draft.audit.problems
 
 
 @pytest.mark.parametrize(("points", "inside"), [(25.0, True), (24.9, False)])

@@ -18,7 +18,9 @@ from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadOptionError, BadPictureError, UnreadableFileError
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.predict import predict
+from mobile_deploy.tflite.graph import load_model
 from mobile_deploy.tflite.runner import InterpreterError, Runner
+from mobile_deploy.tflite.write import serialize
 
 
 @pytest.fixture
@@ -102,8 +104,9 @@ def test_what_a_bundle_says_itself_is_not_silently_ignored(bundles, pictures, tm
         predict(bundles["float32"].directory, pictures, labels=tmp_path / "labels.txt", output_meaning="logits")
 
 
-def test_a_bare_float_file_needs_its_range_and_then_answers_as_its_bundle(bundles, pictures, tmp_path):
-    bare = Path(shutil.copy(bundles["float32"].tflite, tmp_path / "bare.tflite"))
+def test_a_bare_float_file_without_metadata_needs_its_range_and_then_answers_as_its_bundle(bundles, pictures, tmp_path):
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(serialize(load_model(bundles["float32"].tflite.read_bytes(), source="bare")))
     with pytest.raises(BadOptionError, match="--input-range: needed"):
         predict(bare, pictures)
     fit = bundles["float32"].contract.input.fit
@@ -111,6 +114,23 @@ def test_a_bare_float_file_needs_its_range_and_then_answers_as_its_bundle(bundle
     for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
         assert [(g.index, g.score) for g in ours.guesses] == [(g.index, g.score) for g in theirs.guesses]
     assert told.answers[0].guesses[0].label == f"class {told.answers[0].guesses[0].index}"
+
+
+def test_a_bare_float_file_takes_range_and_names_from_its_metadata(bundles, pictures, tmp_path, labels_file):
+    bundle = bundles["float32"]
+    bare = Path(shutil.copy(bundle.tflite, tmp_path / "bare.tflite"))
+    told = predict(bare, pictures, fit=bundle.contract.input.fit, against=bundle.directory)
+    for ours, theirs in zip(told.answers[::2], told.answers[1::2], strict=True):
+        assert ours.guesses == theirs.guesses
+    assert predict(bare, pictures, labels=labels_file).answers[0].guesses[0].label.startswith("mine ")
+    assert predict(bare, pictures, input_range=(0, 1)).answers[0].guesses != told.answers[0].guesses
+
+
+@pytest.fixture
+def labels_file(bundles, tmp_path) -> Path:
+    path = tmp_path / "labels.txt"
+    path.write_text("".join(f"mine {i}\n" for i in range(len(bundles["float32"].contract.labels))))
+    return path
 
 
 def test_a_bare_quantized_file_says_its_range_itself(bundles, pictures, tmp_path):

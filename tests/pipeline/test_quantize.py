@@ -18,6 +18,7 @@ from fakes.pictures import make_picture, write_pictures
 
 from mobile_deploy.bundle import BundleChangedError, load_bundle
 from mobile_deploy.contract import IMAGENET_FIT, Fit, Quantization
+from mobile_deploy.data.calibration import load_calibration
 from mobile_deploy.errors import (
     BadOptionError,
     LabelCountError,
@@ -25,9 +26,9 @@ from mobile_deploy.errors import (
     UnreadableFileError,
 )
 from mobile_deploy.pipeline.quantize import quantize
-from mobile_deploy.recipes import RECIPES
+from mobile_deploy.recipes import DEFAULT_SAMPLES, RECIPES
 from mobile_deploy.tflite import child
-from mobile_deploy.tflite.graph import load_model
+from mobile_deploy.tflite.graph import load_model, read_graph
 from mobile_deploy.tflite.write import serialize
 
 OTHERS = ("float16", "dynamic", "int8", "int16x8")
@@ -330,3 +331,15 @@ def test_no_repair_leaves_all_as_it_is(tmp_path):
     assert plain.bundles[0].sha256 != repaired.bundles[0].sha256
     assert repaired.files[0].repairs.sqnr_db > report.sqnr_db + 6
     assert plain.bundles[0].manifest["repairs"]["corrected_biases"] == 0
+
+
+def test_on_the_pictures_that_ship_class_scores_get_room_for_clearer_answers(tmp_path):
+    """Pictures of a task have clearer answers, whose scores would all end at the highest that these pictures show."""
+
+    def score_step(calibration) -> float:
+        made = quantized(tmp_path, calibration=calibration, repair="none")
+        graph = read_graph(made.bundles[0].tflite.read_bytes())
+        return graph.tensors[graph.deciding_op().inputs[0]].scales[0]
+
+    images = load_calibration("builtin", side=8, fit=Fit(kind="stretch"), samples=DEFAULT_SAMPLES).images
+    assert score_step("builtin") == pytest.approx(1.5 * score_step(list(images)), rel=1e-5)

@@ -208,7 +208,7 @@ def test_without_repairs_the_float_file_and_its_true_ranges_are_what_is_quantize
 
 def test_sixteen_bits_try_only_what_suits_them_on_few_pictures(child):
     bench = bench_of(scaled_unevenly(small_mobilenet(), most=30.0), child, MANY)
-    report = bench.choose(INT16, "per-tensor", resolve_repairs(None, "per-tensor", own_pictures=True))
+    report = bench.choose(INT16, "per-tensor", resolve_repairs(None, "per-tensor"))
     assert {*report.kept, *report.left_out} == {"dead-channels", "equalization", "bias-correction"}
     assert report.pictures == 4
     assert report.kept["equalization"] > 3
@@ -274,6 +274,19 @@ def test_an_end_that_is_not_cut_is_that_of_all_pictures(names, child):
     for name, (low, high) in cut.limits.items():
         assert whole.limits[name][0] <= low <= high <= whole.limits[name][1]
     assert sum(cut.limits[name][0] == whole.limits[name][0] for name in whole.limits) > len(whole.limits) / 2
+
+
+@pytest.mark.parametrize("names", [[], ["equalization", "mse-ranges"]])
+def test_class_scores_get_the_room_that_is_asked_for_and_nothing_else_does(names, child):
+    model = model_of(small_mobilenet())
+    exact, roomy = (
+        RepairBench(model, FEW, child=child, source="net.tflite", score_room=room).repair(names).ranges.limits
+        for room in (1.0, 1.5)
+    )
+    graph = read_graph(model.data)
+    scores = {graph.tensors[op.outputs[0]].name for op in graph.ops[-2:]}  # dense and softmax
+    for name, (low, high) in exact.items():
+        assert roomy[name] == ((1.5 * low, 1.5 * high) if name in scores else (low, high))
 
 
 def test_the_float_file_is_run_once_on_each_picture_however_many_recipes_ask(child, seen):

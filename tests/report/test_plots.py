@@ -35,6 +35,20 @@ def test_the_same_layers_give_the_same_bytes():
     assert draw_sqnr(POINTS, title="a", named=[1, 2]) == draw_sqnr(POINTS, title="a", named=[1, 2])
 
 
+def test_numbers_stand_at_the_line_that_ranks():
+    apart = [SqnrPoint(name="a", local_db=40.0, cumulative_db=10.0) for _ in range(3)]
+    without, local, cumulative = (
+        pixels(draw_sqnr(apart, title="a", named=named, at_cumulative=at)).min(axis=2)
+        for named, at in (([], False), ([1], False), ([1], True))
+    )
+    width = int(without.shape[1] * 0.75)  # beyond lies the legend
+    rows = [
+        np.flatnonzero((with_number[:, :width] < without[:, :width] - 100).any(axis=1)).mean()
+        for with_number in (local, cumulative)
+    ]
+    assert rows[0] < without.shape[0] / 2 < rows[1]
+
+
 def test_the_names_of_the_worst_layers_are_drawn():
     plain, named = draw_sqnr(POINTS, title="a", named=[]), draw_sqnr(POINTS, title="a", named=[3, 4])
     other = draw_sqnr(

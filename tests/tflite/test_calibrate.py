@@ -162,3 +162,12 @@ def test_watch_names_the_file_that_fails_on_a_picture():
     assert len(list(watch(data, good, INPUT))) == 1
     with pytest.raises(InterpreterError, match=r"net\.tflite: .*[Dd]ivi"):
         list(watch(data, bad, INPUT, source="net.tflite"))
+
+
+def test_limits_of_some_tensors_can_be_given_room():
+    ranges = measure_ranges(network(), pictures(3), INPUT)
+    wider = ranges.widened({"mean", "not there"}, 1.5)
+    low, high = ranges.limits["mean"]
+    assert wider.limits == {**ranges.limits, "mean": (1.5 * low, 1.5 * high)}
+    assert (wider.channel_means, wider.pictures) == (ranges.channel_means, 3)
+    assert ranges.limits["mean"] == (low, high)

@@ -109,6 +109,21 @@ def test_an_interrupted_request_does_not_answer_the_next_one(monkeypatch, child,
     assert child.ask(float_file).says["finite"] is True
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_ctrl_c_while_the_watchdog_starts_does_not_hold_up_the_end_of_the_program():
+    program = (
+        "import threading; from mobile_deploy.tflite.child import Child\n"
+        "started = threading.Timer.start\n"
+        "def interrupted(timer):\n"
+        "    started(timer)\n"
+        "    raise KeyboardInterrupt\n"
+        "threading.Timer.start = interrupted\n"
+        "with Child(timeout_s=600) as child: child.ask({'do': 'time'})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGINT
+
+
 def test_a_file_named_like_a_module_in_the_working_folder_does_not_get_in_the_way(monkeypatch, tmp_path, float_file):
     (tmp_path / "json.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)

@@ -6,7 +6,8 @@ from fakes.layered_file import INPUT, RELU, RELU6, LayeredFile, pictures
 
 from mobile_deploy.recipes import REPAIRS
 from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
-from mobile_deploy.tflite.range_choice import Histogram, measure_histograms, narrow_ranges
+from mobile_deploy.tflite.graph import read_graph
+from mobile_deploy.tflite.range_choice import Histogram, class_scores, measure_histograms, narrow_ranges
 from mobile_deploy.tflite.runner import encode_pictures
 
 BINS = 1021
@@ -211,6 +212,7 @@ def test_the_scores_that_the_answer_is_read_from_are_never_cut(ending):
     data, given = file.ending_at(here), pictures(3)
     found = measure_histograms(data, given, INPUT, measure_ranges(data, given, INPUT))
     assert found.keys() == {"pool", "before"}
+    assert class_scores(read_graph(data)) == {"scores", *(op.lower() for op in ending)}
 
 
 def test_only_tensors_with_a_histogram_are_narrowed():
