@@ -20,7 +20,7 @@ from typing import Any
 
 from mobile_deploy.contract import ModelContract
 from mobile_deploy.errors import InputDataError, UnreadableFileError
-from mobile_deploy.files import sha256_of_bytes, sha256_of_file, write_directories
+from mobile_deploy.files import reason_in_words, sha256_of_bytes, sha256_of_file, write_directories
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "model.json"
@@ -316,7 +316,9 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """
     try:
         text = _read_small(path, most_bytes=_LARGEST_LABELS_BYTES).decode("utf-8-sig")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UnreadableFileError(path=path, problem=reason_in_words(error)) from error
+    except ValueError as error:
         raise UnreadableFileError(path=path, problem=f"it cannot be read as UTF-8 text ({error})") from error
     lines = [line.strip() for line in text.rstrip().splitlines()]
     if "" in lines:

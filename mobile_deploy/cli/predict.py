@@ -45,8 +45,8 @@ def run(
 
     def show(result: PredictResult) -> None:
         print_table(result.table())
-        for name, latency_ms in result.latency_ms().items():
-            typer.echo(f"{name}: {latency_ms:.1f} ms a picture on this machine, 1 thread")
+        for (name, latency_ms), shown in zip(result.latency_ms().items(), result.inputs, strict=True):
+            typer.echo(f"{name}: {shown}; {latency_ms:.1f} ms a picture on this machine, 1 thread")
 
     progress = make_progress(quiet=quiet)
     with hidden_native_output(verbose=verbose):
@@ -61,4 +61,5 @@ def run(
             resolution=resolution,
             progress=progress,
         )
-        emit("predict", {"answers": result.answers}, show=lambda: show(result), as_json=as_json)
+        models = [{"name": name, "input": shown} for name, shown in zip(result.models, result.inputs, strict=True)]
+        emit("predict", {"models": models, "answers": result.answers}, show=lambda: show(result), as_json=as_json)

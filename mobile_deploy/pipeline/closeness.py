@@ -69,19 +69,30 @@ def open_reference(
     if find_sidecar(path) is not None:
         subject = open_subject(path)
     else:
-        subject = open_subject(
-            path,
-            labels=contract.labels,
-            fit=contract.input.fit,
-            input_range=input_range or _range_before(path, contract, manifest),
-            output_meaning=contract.output.meaning,
-            side=contract.input.side,
-        )
+        subject = _open_file(path, contract, input_range or _range_before(path, contract, manifest))
     found, wanted = subject.contract.output, contract.output
     if (found.size, found.meaning) != (wanted.size, wanted.meaning):
         problem = f"{path} gives {found.size} values ({found.meaning}), the bundle {wanted.size} ({wanted.meaning})"
         raise BadOptionError(option="--against", problem=problem)
     return subject
+
+
+def _open_file(path: Path, contract: ModelContract, input_range: tuple[float, float]) -> Subject:
+    try:
+        return open_subject(
+            path,
+            labels=contract.labels,
+            fit=contract.input.fit,
+            input_range=input_range,
+            output_meaning=contract.output.meaning,
+            side=contract.input.side,
+        )
+    except BadOptionError as error:
+        if error.option != "--output-meaning":
+            raise
+        problem = f"{path} does not give {contract.output.meaning}, as the bundle does"
+        hint = "compare their answers with: mobile-deploy evaluate BUNDLE --data DIR --against FILE"
+        raise BadOptionError(option="--against", problem=problem, hint=hint) from error
 
 
 def _range_before(path: Path, contract: ModelContract, manifest: Mapping[str, Any]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from mobile_deploy.report.tables import counted
 from mobile_deploy.tflite.cost import LayerCost
 from mobile_deploy.tflite.ends import EndTensor
 from mobile_deploy.tflite.metadata import FileMetadata
@@ -72,7 +73,7 @@ def metadata_words(metadata: FileMetadata | None) -> str:
         if tensor.mean and tensor.std:
             mean, std = (", ".join(f"{value:g}" for value in values) for values in (tensor.mean, tensor.std))
             parts.append(f"input (p - {mean}) / {std}")
-    parts.append(f"{len(metadata.labels):,} labels" if metadata.labels else "no labels")
+    parts.append(counted(len(metadata.labels), "label") if metadata.labels else "no labels")
     return "; ".join(parts)
 
 

@@ -47,7 +47,7 @@ class Answer:
     Attributes:
         image: The picture's path as it was given, or "picture 0" and so on for arrays.
         model: Name of the model.
-        guesses: The best classes, best first.
+        guesses: The best classes, best first, at most five; of many classes, those with a probability above 0.
         latency_ms: Time of the inference on this machine, one thread.
     """
 
@@ -63,10 +63,12 @@ class PredictResult:
 
     Attributes:
         models: Names of the models.
+        inputs: What each was shown, such as "224 px, center-crop:0.875".
         answers: By picture, then by model.
     """
 
     models: tuple[str, ...]
+    inputs: tuple[str, ...]
     answers: tuple[Answer, ...]
 
     def table(self) -> ResultTable:
@@ -149,6 +151,7 @@ def predict(
     told = [_answers(subject, pictures, progress or SilentProgress()) for subject in subjects]
     return PredictResult(
         models=tuple(subject.name for subject in subjects),
+        inputs=tuple(f"{given.side} px, {given.fit}" for given in (subject.contract.input for subject in subjects)),
         answers=tuple(answer for pair in zip(*told, strict=True) for answer in pair),
     )
 
@@ -174,15 +177,24 @@ def _answers(subject: Subject, images: Sequence[PictureSource], progress: Progre
                 raise InterpreterError(
                     path=subject.source, reason=f"it gives numbers that are not finite for {_name(image, number)}"
                 )
-            order = np.argsort(-scores, kind="stable")[:TOP]
-            guesses = tuple(Guess(label=contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
             answers.append(
                 Answer(
-                    image=_name(image, number), model=subject.name, guesses=guesses, latency_ms=runner.latencies_ms[-1]
+                    image=_name(image, number),
+                    model=subject.name,
+                    guesses=_guesses(scores, contract),
+                    latency_ms=runner.latencies_ms[-1],
                 )
             )
             advance(len(answers), len(images))
     return answers
+
+
+def _guesses(scores: npt.NDArray[np.float32], contract: ModelContract) -> tuple[Guess, ...]:
+    order = np.argsort(-scores, kind="stable")[:TOP]
+    if contract.output.meaning != "logits" and len(scores) > TOP:
+        # Integer files round most probabilities to 0; which of those are among the first would be chance.
+        order = order[: max(1, np.count_nonzero(scores[order]))]
+    return tuple(Guess(label=contract.labels[i], index=int(i), score=float(scores[i])) for i in order)
 
 
 def _name(image: PictureSource, number: int) -> str:

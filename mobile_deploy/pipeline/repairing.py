@@ -87,11 +87,11 @@ class RepairReport:
         }
 
     def __str__(self) -> str:
-        kept = "".join(f", {gain:.1f} dB of it by {name}" for name, gain in self.kept.items())
-        left_out = "".join(f"; {name} left out, it is no help here" for name in self.left_out)
         before = ", before layers were kept in float" if self.float_layers else ""
         where = f"on {self.pictures} calibration pictures held back{before}"
-        return f"{self.sqnr_db:.1f} dB of logit SQNR {where}{kept}{left_out}"
+        kept = (f"without {name} {gain:.1f} dB less" for name, gain in self.kept.items())
+        left_out = (f"{' and '.join(self.left_out)} left out, no help here",) if self.left_out else ()
+        return "; ".join((f"{self.sqnr_db:.1f} dB of logit SQNR {where}", *kept, *left_out))
 
 
 def _gain_db(with_it: float, without: float) -> float:

@@ -50,15 +50,16 @@ class VerifyResult:
             Column(header="mean diff", digits=6),
             Column(header="cosine", digits=4),
             Column(header="lowest", digits=4),
-            Column(header="same top-1 (%)", digits=1),
-            Column(header="logit SQNR (dB)", digits=1),
+            Column(header="same (%)", digits=1),
+            Column(header="SQNR (dB)", digits=1),
         )
         names = tuple(dict.fromkeys(name for pair in self.closeness for name in (pair.reference, pair.model)))
         short = dict(zip(names, what_differs(names), strict=True))
         return ResultTable(
             columns=columns,
             rows=tuple((short[pair.reference], short[pair.model], *_measures(pair.parity)) for pair in self.closeness),
-            title=f"on {counted(self.closeness[0].parity.pictures, 'picture')}",
+            title=f"on {counted(self.closeness[0].parity.pictures, 'picture')}: "
+            "differences of the outputs, same top-1, SQNR of the logits",
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -93,7 +93,10 @@ def _per_tensor_depthwise(seen: Examined) -> str | None:
     shared = sum(len(kernel.scales) == 1 and kernel.shape[-1:] != (1,) for kernel in kernels)
     if not shared:
         return None
-    return f"{shared} depthwise kernels have one scale for all channels: accuracy collapses unless it was made for that"
+    return (
+        f"{shared} depthwise kernels have one scale for all channels: "
+        "accuracy collapses unless the network was trained or equalized for it"
+    )
 
 
 def _float16(seen: Examined) -> str | None:
@@ -131,7 +134,7 @@ def _open_sizes(seen: Examined) -> str | None:
     names = [graph.tensors[i].name for i in graph.inputs if graph.open_axes(i)]
     if not names:
         return None
-    return f"{', '.join(names)} has a size that is open until it runs; costs here are for the sizes in the file"
+    return f"{', '.join(names)}: the size is open until it runs; costs here are for the sizes in the file"
 
 
 def _batch(seen: Examined) -> str | None:

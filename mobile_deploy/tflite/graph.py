@@ -66,7 +66,9 @@ def load_model(data: bytes, *, source: object, any_subgraphs: bool = False) -> A
     from ai_edge_litert.tools import flatbuffer_utils
 
     if data[4:8] != IDENTIFIER:
-        raise UnreadableFileError(path=source, problem="it is not a .tflite file (no TFL3 mark)")
+        is_keras = str(source).lower().endswith((".keras", ".h5"))
+        hint = f"make one of it: mobile-deploy export --model {source} --quant float32" if is_keras else ""
+        raise UnreadableFileError(path=source, problem="it is not a .tflite file (no TFL3 mark)", hint=hint)
     try:
         check_extent(data)
         model = flatbuffer_utils.read_model_from_bytearray(data)

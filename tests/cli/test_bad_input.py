@@ -89,6 +89,7 @@ WRONG_WORDS = [
     ),
     ([*EXPORT, "--repair", "equalisation"], 2, "unknown repair 'equalisation'; did you mean equalization"),
     ([*EXPORT, "--repair", "none,bias-correction"], 2, "--repair: none stands alone"),
+    ([*EXPORT, "--labels", "absent.txt"], 5, "cannot use absent.txt: no such file or folder"),
     (
         [*EXPORT, "--repair", "mse-ranges,percentile-ranges"],
         2,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from fakes.tiny_bundles import edit_manifest, make_tiny_bundles, tflite_of
 
 from mobile_deploy.cli import main
+from mobile_deploy.pipeline.verify import verify
+from mobile_deploy.report.tables import print_table
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def test_a_sound_bundle_is_shown_check_by_check_and_beside_its_twin(made, capsys
     lines = [line.split() for line in printed.out.splitlines()]
     assert lines[0] == ["check", "verdict", "found"]
     assert ["golden", "vectors", "ok", "8", "vectors,", "identical"] in lines
-    assert ["on", "4", "pictures"] in lines
+    assert ["on", "4", "pictures:"] in [line[:3] for line in lines]
     assert lines[-1][:2] == ["float32", "int8"]
 
 
@@ -119,3 +123,14 @@ def test_quantize_writes_golden_vectors_when_asked(made, tmp_path, capsys):
     assert main([*words, "--overwrite"]) == 0
     assert len(list((tmp_path / "kleines Netz-float16").iterdir())) == 3
     capsys.readouterr()
+
+
+def test_names_beside_each_other_fit_a_narrow_terminal(made, monkeypatch):
+    for name, value in {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    target = StringIO()
+    target.isatty = lambda: True
+    print_table(verify(made["int8"], samples=2).closeness_table(), file=target)
+    lines = re.sub(r"\x1b\[\d*m", "", target.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[:2] for line in lines[3:]] == [["float32", "int8"]]

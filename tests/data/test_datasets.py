@@ -89,8 +89,8 @@ def test_a_table_decides_in_its_order_and_finds_files_here_or_in_images(tmp_path
 
 @pytest.mark.parametrize("index", ["5", "-1", "two", "", "1.0", "٣"])
 def test_a_bad_class_index_is_named_with_its_line(tmp_path, index):
-    put(tmp_path, "a.png")
-    write_table(tmp_path, "a.png,0,,", f"a.png,{index},,")
+    put(tmp_path, "a.png", "b.png")
+    write_table(tmp_path, "a.png,0,,", f"b.png,{index},,")
     refuse(tmp_path, "line 3 has class index")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.pictures import write_pictures
+from fakes.tflite_file import TfliteFile
 from fakes.tiny_bundles import SIDE, edit_manifest, make_tiny_bundles, tflite_of, tiny_network
 
 from mobile_deploy.bundle import load_bundle
@@ -98,6 +99,19 @@ def test_other_outputs_are_refused(made, tmp_path):
     (tmp_path / "five.tflite").write_bytes(tiny_network(classes=5))
     with pytest.raises(LabelCountError, match="3 names for a model with 5 outputs"):
         verify(made["int8"], against=tmp_path / "five.tflite")
+
+
+def test_a_file_that_gives_something_else_is_refused_without_options_that_verify_lacks(made, tmp_path):
+    file = TfliteFile()
+    image, conv = file.tensor((1, SIDE, SIDE, 3)), file.tensor((1, SIDE, SIDE, 3))
+    kernel = file.constant(np.zeros((3, 3, 3, 3), np.float32))
+    file.op("CONV_2D", [image, kernel, file.constant(np.zeros(3, np.float32))], conv)
+    mean = file.op("MEAN", [conv, file.constant(np.array([1, 2], np.int32))], file.tensor((1, 3)))
+    path = tmp_path / "raw.tflite"
+    path.write_bytes(file.ends([image], [mean]).to_bytes())
+    with pytest.raises(BadOptionError, match=r"--against: .*raw\.tflite does not give softmax") as caught:
+        verify(made["int8"], against=path)
+    assert "--output-meaning" not in caught.value.message + caught.value.hint
 
 
 def test_a_bundle_of_other_outputs_is_refused(made, bundles):

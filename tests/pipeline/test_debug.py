@@ -241,7 +241,7 @@ def test_the_table_shows_the_worst_layers_with_their_causes(explained):
     lines = str(explained).splitlines()
     assert lines[8:] == list(explained.advice())
     assert f"logit SQNR {explained.sqnr_db:.1f} dB on 2 pictures" in lines[0]
-    for suspect, line in zip(explained.ranked(), lines[4:], strict=False):
+    for suspect, line in zip(explained.ranked(), lines[4:8], strict=False):
         assert line.startswith(suspect.error.name)
         assert suspect.causes[0].text in line
     assert "<table>" in explained._repr_html_()

@@ -233,6 +233,10 @@ def test_what_is_no_tflite_is_refused(tmp_path, bundles):
         label_of(tmp_path, b"\x89PNG\r\n\x1a\n" * 9)
     with pytest.raises(UnreadableFileError, match="gone"):
         inspect(tmp_path / "gone.tflite")
+    (tmp_path / "my.keras").write_bytes(b"PK and more")
+    with pytest.raises(UnreadableFileError, match="no TFL3 mark") as caught:
+        inspect(tmp_path / "my.keras")
+    assert "export --model" in caught.value.hint
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnreadableFileError, match="no bundle"):
         inspect(tmp_path / "empty")

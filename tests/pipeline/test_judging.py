@@ -93,5 +93,5 @@ def test_pictures_that_cannot_be_decoded_are_left_out_for_all_files_alike(judge,
 def test_a_folder_of_no_pictures_at_all_is_refused(judge, tmp_path):
     for path in judge_paths(tmp_path):
         path.write_bytes(b"no picture")
-    with pytest.raises(BadDatasetError, match="cannot be decoded"):
+    with pytest.raises(BadDatasetError, match="none of 20 pictures can be decoded"):
         judge.of_float()

@@ -42,6 +42,21 @@ def test_it_gives_the_five_best_classes_with_their_scores(bundles, pictures):
     assert answer.latency_ms > 0
 
 
+def test_of_many_classes_a_probability_of_zero_is_no_guess(bundles, pictures, monkeypatch):
+    scores = np.zeros((1, len(bundles["float32"].contract.labels)), np.float32)
+    monkeypatch.setattr("mobile_deploy.pipeline.predict.class_scores", lambda *_: scores)
+    ask = lambda: [g.index for g in predict(bundles["float32"].directory, pictures[0]).answers[0].guesses]  # noqa: E731
+    assert ask() == [0]
+    scores[0, [3, 1]] = 0.75, 0.25
+    assert ask() == [3, 1]
+
+
+def test_what_each_model_was_shown_is_told(bundles, pictures, tmp_path):
+    bare = Path(shutil.copy(bundles["int8"].tflite, tmp_path / "bare.tflite"))
+    told = predict(bundles["int8"].directory, pictures, against=bare)
+    assert told.inputs == (f"64 px, {bundles['int8'].contract.input.fit}", "64 px, stretch")
+
+
 def test_the_tflite_in_a_bundle_answers_as_the_bundle_does(bundles, pictures):
     of_bundle, of_file = (predict(path, pictures) for path in (bundles["int8"].directory, bundles["int8"].tflite))
     assert [a.guesses for a in of_bundle.answers] == [a.guesses for a in of_file.answers]

@@ -311,7 +311,7 @@ def test_a_common_scale_is_equalized_by_default_and_the_user_is_told_what_it_is_
     made = quantized(tmp_path, granularity="per-tensor")
     (note,) = (note for note in made.notes if "logit SQNR" in note)
     assert note.startswith("int8: ")
-    assert f"{made.files[0].repairs.kept['equalization']:.1f} dB of it by equalization" in note
+    assert f"without equalization {made.files[0].repairs.kept['equalization']:.1f} dB less" in note
     manifest = load_bundle(made.bundles[0].directory).manifest["repairs"]
     assert manifest["kept"]["equalization"] > 6
     assert manifest["equalization"]["exponents"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -354,8 +355,11 @@ def test_a_report_is_a_sentence_and_json_in_hundredths():
         left_out={"mse-ranges": 0.019},
     )
     assert str(report) == (
-        "21.5 dB of logit SQNR on 20 calibration pictures held back, 25.1 dB of it by equalization, "
-        "0.3 dB of it by bias-correction; mse-ranges left out, it is no help here"
+        "21.5 dB of logit SQNR on 20 calibration pictures held back; without equalization 25.1 dB less; "
+        "without bias-correction 0.3 dB less; mse-ranges left out, no help here"
+    )
+    assert str(replace(report, left_out={"mse-ranges": 0.0, "dead-channels": 0.0})).endswith(
+        "; mse-ranges and dead-channels left out, no help here"
     )
     assert report.to_json() == {
         "held_back_pictures": 20,

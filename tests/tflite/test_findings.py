@@ -109,7 +109,7 @@ def test_open_sizes_batches_and_bare_integers_are_told():
     found = found_in(file.ends([image], [made]).to_bytes())
     assert found == (
         "image: whole numbers without a scale; what they mean is not in the file",
-        "image has a size that is open until it runs; costs here are for the sizes in the file",
+        "image: the size is open until it runs; costs here are for the sizes in the file",
         "a batch of 8: costs are for all of it",
     )
 
