@@ -1,0 +1,1 @@
+"""Training: fine-tuning, distillation, quantization-aware training, recovery, pruning and clustering, in tf_keras."""
