@@ -13,7 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ _RANGE_OF_NOTHING = (0.0, 1.0)
 _UINT8_ZERO_SHIFT = 128
 
 
+# By operator, with the kernel's number of axes.
+KernelBounds = Mapping[int, npt.NDArray[np.float32]]
+
+
 class QuantizerError(ToolFailedError):
     """ai-edge-quantizer could not quantize the file."""
 
@@ -56,13 +60,15 @@ class QuantizeResult:
 
     Attributes:
         data: Bytes of the .tflite.
+        rounded: Bytes of the float .tflite that was rounded, its biases corrected.
         floored_channels: Weight channels whose range was widened so that their bias fits into int32.
         corrected_biases: Operators whose bias makes up for the rounding of their kernel.
     """
 
-    data: bytes
-    floored_channels: int
-    corrected_biases: int
+    data: bytes = field(repr=False)
+    rounded: bytes = field(repr=False)
+    floored_channels: int = 0
+    corrected_biases: int = 0
 
 
 def _pixel_quantization(contract: InputContract) -> Quantization:
@@ -140,11 +146,15 @@ def _activation_scale(limits: tuple[float, float], bits: int) -> float:
 
 
 def _kernel_bounds(
-    graph: Graph, recipe: Recipe, granularity: Granularity, limits: Mapping[str, tuple[float, float]]
+    graph: Graph,
+    recipe: Recipe,
+    granularity: Granularity,
+    limits: Mapping[str, tuple[float, float]],
+    given_bounds: KernelBounds,
 ) -> tuple[dict[int, npt.NDArray[np.float32]], int]:
     """Gives by operator the weight that 127 stands for, and how many channels were widened for their biases.
 
-    Operators that share a kernel share its bound, the widest that one of them needs.
+    Operators that share a kernel share its bound, the widest that one of them needs. A bound that was given stands.
     """
     weighted = [op for op in graph.ops if op.name in WEIGHTED_OPS and graph.tensors[op.inputs[1]].is_constant]
     exact = {op.inputs[1]: _weight_bounds(graph, op, granularity) for op in weighted}
@@ -155,7 +165,7 @@ def _kernel_bounds(
             kernel, input_scale = op.inputs[1], _activation_scale(given, recipe.activation_bits)
             bounds[kernel] = np.maximum(bounds[kernel], _bias_floors(graph, op, bounds[kernel], input_scale))
     widened = sum(int((bound > exact[kernel]).sum()) for kernel, bound in bounds.items())
-    return {op.index: bounds[op.inputs[1]] for op in weighted}, widened
+    return {op.index: given_bounds.get(op.index, bounds[op.inputs[1]]) for op in weighted}, widened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +191,7 @@ def _plan(
     granularity: Granularity,
     contract: InputContract,
     seen: ActivationRanges,
+    kernel_bounds: KernelBounds,
     corrects_biases: bool,
     source: object,
 ) -> _Plan:
@@ -188,7 +199,7 @@ def _plan(
     graph = read_graph(data, source=source)
     limits = {name: given if any(given) else _RANGE_OF_NOTHING for name, given in seen.limits.items()}
     limits[graph.tensors[graph.inputs[0]].name] = _input_limits(contract)
-    bounds, floored = _kernel_bounds(graph, recipe, granularity, limits)
+    bounds, floored = _kernel_bounds(graph, recipe, granularity, limits, kernel_bounds)
     told: dict[str, Any] = {
         name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in limits.items()
     }
@@ -246,6 +257,7 @@ def quantize(
     *,
     granularity: Granularity = "per-channel",
     ranges: ActivationRanges | None = None,
+    kernel_bounds: KernelBounds | None = None,
     corrects_biases: bool = True,
     source: object = "the float .tflite",
 ) -> QuantizeResult:
@@ -257,6 +269,7 @@ def quantize(
         contract: The float file's input: its range fixes the input quantization.
         granularity: One weight scale per output channel, or one per tensor.
         ranges: Activation ranges; needed by recipes with `needs_calibration`.
+        kernel_bounds: By operator, the weight that 127 stands for, where training has settled that.
         corrects_biases: Whether biases shall make up for the rounding of the kernels.
         source: What to name in errors: a path.
 
@@ -269,14 +282,14 @@ def quantize(
         UnreadableFileError: The bytes are no .tflite.
     """
     if request.recipe.weight_bits == 32:
-        return QuantizeResult(data=serialize(load_model(data, source=source)), floored_channels=0, corrected_biases=0)
+        return QuantizeResult(data=serialize(load_model(data, source=source)), rounded=data)
     from ai_edge_quantizer import quantizer as engine
 
     plan = _Plan(data=data, limits={}, floored_channels=0, corrected_biases=0)
     if request.recipe.needs_calibration:
         if ranges is None:
             raise ValueError(f"{request.recipe.name} needs activation ranges")
-        plan = _plan(data, request.recipe, granularity, contract, ranges, corrects_biases, source)
+        plan = _plan(data, request.recipe, granularity, contract, ranges, kernel_bounds or {}, corrects_biases, source)
     else:
         load_model(data, source=source)  # the quantizer has no error for what is no .tflite
     try:
@@ -289,6 +302,7 @@ def quantize(
         raise QuantizerError(source=source, recipe=request.recipe.name, reason=reason) from error
     return QuantizeResult(
         data=serialize(load_model(bytes(made), source=source)),
+        rounded=plan.data,
         floored_channels=plan.floored_channels,
         corrected_biases=plan.corrected_biases,
     )
