@@ -320,10 +320,28 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise UnreadableFileError(path=path, problem=reason_in_words(error)) from error
     except ValueError as error:
         raise UnreadableFileError(path=path, problem=f"it cannot be read as UTF-8 text ({error})") from error
+    return parse_labels(text, source=path)
+
+
+def parse_labels(text: str, *, source: object, hint: str = "") -> tuple[str, ...]:
+    """Takes class names, one a line, as a bundle can hold them.
+
+    Args:
+        text: The lines; blank ones at the end do not count.
+        source: What to name in errors: a path.
+        hint: What to do about a line that is no name.
+
+    Returns:
+        The names.
+
+    Raises:
+        UnreadableFileError: A line in the middle is blank, or one would move the cursor of a terminal.
+    """
     lines = [line.strip() for line in text.rstrip().splitlines()]
     if "" in lines:
-        raise UnreadableFileError(path=path, problem=f"line {lines.index('') + 1} is blank; a class needs a name")
+        problem = f"line {lines.index('') + 1} is blank; a class needs a name"
+        raise UnreadableFileError(path=source, problem=problem, hint=hint)
     for number, line in enumerate(lines, start=1):
         if _CONTROL.search(line):
-            raise UnreadableFileError(path=path, problem=f"line {number} holds a control character")
+            raise UnreadableFileError(path=source, problem=f"line {number} holds a control character", hint=hint)
     return tuple(lines)

@@ -10,10 +10,15 @@
     │   ├── UnknownNameError
     │   ├── BadOptionError
     │   ├── OutputExistsError
+    │   ├── TrainingExistsError
+    │   ├── NothingToResumeError
+    │   ├── ResumeMismatchError
     │   └── UntrustedModelError
     ├── EnvironmentMissingError     exit 3  phone, network, disk or a tool is missing
     │   ├── MachineNotReadyError
     │   ├── OutputNotWritableError
+    │   │   └── CheckpointNotWrittenError
+    │   ├── WorkersDisagreeError
     │   ├── CacheNotWritableError
     │   ├── NoConnectionError
     │   ├── DownloadRefusedError
@@ -23,6 +28,7 @@
     │   ├── WeightsChangedError
     │   └── KerasBackendError
     ├── ToolFailedError             exit 4  a device or a tool failed
+    │   ├── TrainingDivergedError
     │   ├── ConversionError                 in tflite/convert.py
     │   ├── QuantizerError                  in tflite/quantize.py
     │   └── InterpreterError                in tflite/runner.py
@@ -30,8 +36,13 @@
         ├── UnreadableFileError
         ├── BadPictureError
         ├── BadDatasetError
+        ├── SingleClassError
+        ├── EmptyClassError
+        ├── TooFewInClassError
+        ├── StrangeClassError
         ├── CalibrationTooSmallError
         ├── LabelCountError
+        ├── TeacherMismatchError
         ├── WeightsMismatchError
         ├── UnsafeLayerError
         │   └── LambdaLayerError
@@ -115,6 +126,11 @@ def _one_of(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
+def _first_few(names: Iterable[str], separator: str = ", ") -> str:
+    shown = tuple(names)
+    return separator.join((*shown[:5], *(("...",) if len(shown) > 5 else ())))
+
+
 class UnknownNameError(UsageError):
     """A name that is not in its table; shows the near ones.
 
@@ -173,6 +189,112 @@ class OutputNotWritableError(EnvironmentMissingError):
     def __init__(self, *, path: object, reason: str) -> None:
         self.path = path
         super().__init__(f"cannot write {path}: {reason}", hint="free some space or name another place")
+
+
+class TrainingExistsError(UsageError):
+    """A folder already holds a training run, which was asked neither to go on nor to be replaced."""
+
+    def __init__(self, *, path: object) -> None:
+        self.path = path
+        super().__init__(
+            f"a training run is there: {path}",
+            hint="pass --resume to go on with it, --overwrite to start anew, or another -o DIR",
+        )
+
+
+class NothingToResumeError(UsageError):
+    """A run was to go on, and there is none."""
+
+    def __init__(self, *, path: object) -> None:
+        self.path = path
+        super().__init__(
+            f"nothing to resume: there is no training run in {path}",
+            hint="leave --resume out to start one, or name the -o DIR, --variant, --alpha and --resolution of the run",
+        )
+
+
+class ResumeMismatchError(UsageError):
+    """A run that is to go on was started with other settings.
+
+    Attributes:
+        path: What holds the settings it was started with.
+        differences: "NAME: OLD -> NEW" for each setting that differs.
+    """
+
+    def __init__(self, *, path: object, differences: Iterable[str]) -> None:
+        self.path = path
+        self.differences = tuple(differences)
+        super().__init__(
+            f"cannot resume {path}: it was started with other settings (then -> now): {'; '.join(self.differences)}",
+            hint="pass the settings it was started with, or --overwrite instead of --resume to start anew",
+        )
+
+
+class CheckpointNotWrittenError(OutputNotWritableError):
+    """A checkpoint cannot be written; the one before it is still there.
+
+    Attributes:
+        epochs: How many epochs of the phase the checkpoint holds that is there.
+    """
+
+    def __init__(self, *, path: object, reason: str, epochs: int) -> None:
+        super().__init__(path=path, reason=reason)
+        self.epochs = epochs
+        kept = f"the checkpoint after epoch {epochs} is kept" if epochs else "there is no earlier checkpoint of it"
+        self.hint = f"free some space and run again with --resume; {kept}"
+
+
+class WorkersDisagreeError(EnvironmentMissingError):
+    """Workers that train together would go on from different checkpoints.
+
+    Attributes:
+        epochs: How many epochs this worker's checkpoint holds.
+    """
+
+    def __init__(self, *, path: object, epochs: int) -> None:
+        self.path = path
+        self.epochs = epochs
+        super().__init__(
+            f"the workers have different checkpoints: {path} on this one is after epoch {epochs}",
+            hint="give every worker the same folder, on a disk that all of them share",
+        )
+
+
+class TrainingDivergedError(ToolFailedError):
+    """The loss or the weights are no finite numbers any more.
+
+    Attributes:
+        phase: Name of the phase.
+        epoch: From 1.
+        step: Step of the epoch, from 1.
+        learning_rate: Of that step.
+        kept: The checkpoint that is kept; None where there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        phase: str,
+        epoch: int,
+        step: int,
+        learning_rate: float,
+        what: str,
+        rate_option: str,
+        kept: object | None,
+        kept_epochs: int,
+    ) -> None:
+        self.phase = phase
+        self.epoch = epoch
+        self.step = step
+        self.learning_rate = learning_rate
+        self.kept = kept
+        where = f"phase {phase}, epoch {epoch}, step {step}, learning rate {learning_rate:.3g}"
+        last_good = f"; the checkpoint after epoch {kept_epochs} is kept in {kept}" if kept is not None else ""
+        super().__init__(
+            f"training diverged: {what} ({where}){last_good}",
+            hint=f"start again with {'--overwrite and ' if kept is not None else ''}a lower rate, "
+            f"such as {rate_option} {learning_rate / 3:.1g}",
+        )
 
 
 class UnreadableFileError(InputDataError):
@@ -237,6 +359,89 @@ class BadDatasetError(InputDataError):
     ) -> None:
         self.path = path
         super().__init__(f"cannot use the labelled pictures in {path}: {problem}", hint=hint)
+
+
+class SingleClassError(InputDataError):
+    """All pictures to train on are of one class, so there is nothing to tell apart.
+
+    Attributes:
+        path: The folder.
+        name: The class.
+        count: How many pictures it has.
+    """
+
+    def __init__(self, *, path: object, name: str, count: int) -> None:
+        self.path = path
+        self.name = name
+        self.count = count
+        super().__init__(
+            f"cannot train on {path}: all {count} pictures are of one class, {name!r}; two are needed at least",
+            hint="add a folder with pictures of everything else, and call it 'other'",
+        )
+
+
+class EmptyClassError(InputDataError):
+    """A class folder without a picture.
+
+    Attributes:
+        path: The folder with the class folders.
+        names: The empty ones.
+    """
+
+    def __init__(self, *, path: object, names: Iterable[str]) -> None:
+        self.path = path
+        self.names = tuple(names)
+        folders = f"the class folder {self.names[0]!r} holds"
+        if len(self.names) > 1:
+            folders = f"the class folders {_first_few(map(repr, self.names))} hold"
+        super().__init__(
+            f"cannot train on {path}: {folders} no JPEG, PNG, WebP or BMP picture",
+            hint="put pictures there or remove the folder",
+        )
+
+
+class TooFewInClassError(InputDataError):
+    """A class has too few different usable pictures to learn it and to see whether it was learned.
+
+    Attributes:
+        path: The folder.
+        name: The class.
+        usable: How many different pictures can be decoded.
+        needed: How many are needed at least.
+        skipped: "NAME (reason)" for each picture of the class that cannot be decoded.
+    """
+
+    def __init__(self, *, path: object, name: str, usable: int, needed: int, skipped: Iterable[str] = ()) -> None:
+        self.path = path
+        self.name = name
+        self.usable = usable
+        self.needed = needed
+        self.skipped = tuple(skipped)
+        left_out = f"; {len(self.skipped)} skipped: {_first_few(self.skipped, '; ')}" if self.skipped else ""
+        to_validate = ", one to train on and one to validate on" if needed == 2 else ""
+        super().__init__(
+            f"cannot train on {path}: class {name!r} has {usable} usable picture{'' if usable == 1 else 's'}, "
+            f"at least {needed} different one{'' if needed == 1 else 's'} needed{to_validate}{left_out}",
+            hint="add pictures of it or take the class out",
+        )
+
+
+class StrangeClassError(InputDataError):
+    """Pictures to validate on have a class that no picture to train on has.
+
+    Attributes:
+        path: Where the validation pictures are.
+        names: The classes.
+    """
+
+    def __init__(self, *, path: object, names: Iterable[str]) -> None:
+        self.path = path
+        self.names = tuple(names)
+        classes = f"the class {self.names[0]!r}" if len(self.names) == 1 else f"the classes {_first_few(self.names)}"
+        super().__init__(
+            f"cannot validate on {path}: nothing to train on has {classes}",
+            hint="name the classes alike on both sides, or take these out",
+        )
 
 
 class NoConnectionError(EnvironmentMissingError):
@@ -309,6 +514,25 @@ class LabelCountError(InputDataError):
         super().__init__(
             f"--labels: {labels} names for a model with {outputs} outputs; needed: {wanted}",
             hint="give a file with one name a line, in the order of the model's outputs",
+        )
+
+
+class TeacherMismatchError(InputDataError):
+    """A teacher answers something else than what its student is to learn.
+
+    Attributes:
+        teacher: Its name.
+        gives: What it answers, such as "tells 1000 classes apart".
+        needed: What it should answer, such as "the 10 classes of the data".
+    """
+
+    def __init__(self, *, teacher: str, gives: str, needed: str) -> None:
+        self.teacher = teacher
+        self.gives = gives
+        self.needed = needed
+        super().__init__(
+            f"--teacher: {teacher} {gives}; needed: {needed}",
+            hint="train the teacher on the same classes first, with mobile-deploy train",
         )
 
 

@@ -26,6 +26,9 @@ GRANULARITIES: tuple[Granularity, ...] = ("per-channel", "per-tensor")
 # Most calibration pictures taken by default: ranges of MobileNet V2 no longer change much after about 100 photographs.
 DEFAULT_SAMPLES = 128
 
+# How long int8 may be trained on the calibration pictures.
+DEFAULT_RECOVER_MINUTES = 4.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:

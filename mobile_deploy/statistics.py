@@ -109,6 +109,15 @@ def points_above(count: int, total: int, bar: float) -> float:
     return round(100 * count / total - bar, 9)
 
 
+def finite_or_none(value: float | None) -> float | None:
+    """Gives a number as a JSON value: None, JSON's null, where there is none or it is not finite.
+
+    >>> finite_or_none(1.5), finite_or_none(math.inf)
+    (1.5, None)
+    """
+    return value if value is not None and math.isfinite(value) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """How much larger one share is than another on the same trials, with its interval.
@@ -122,6 +131,10 @@ class Difference:
     value: float
     low: float
     high: float
+
+    def to_json(self) -> dict[str, float]:
+        """Gives the difference and its interval in percentage points, as JSON values."""
+        return {"value": 100 * self.value, "low": 100 * self.low, "high": 100 * self.high}
 
     def __str__(self) -> str:
         return f"{100 * self.value:+.2f} [{100 * self.low:+.2f}, {100 * self.high:+.2f}] points"

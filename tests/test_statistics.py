@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
-from mobile_deploy.statistics import Difference, Proportion, mcnemar_exact, paired_difference, points_above, wilson
+from mobile_deploy.statistics import (
+    Difference,
+    Proportion,
+    finite_or_none,
+    mcnemar_exact,
+    paired_difference,
+    points_above,
+    wilson,
+)
 
 SHARES = [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (1, 499), (250, 500), (4321, 50_000), (50_000, 50_000)]
 SPLITS = [(0, 0), (0, 1), (1, 0), (0, 6), (5, 5), (3, 9), (9, 3), (1, 40), (130, 171), (900, 1100)]
@@ -136,3 +146,18 @@ def test_the_paired_difference_refuses_counts_that_cannot_be(counts):
 
 def test_a_difference_is_shown_in_percentage_points_with_its_sign():
     assert str(Difference(value=0.002, low=-0.0115, high=0.0155)) == "+0.20 [-1.15, +1.55] points"
+
+
+def test_json_has_a_difference_in_percentage_points():
+    told = Difference(value=0.25, low=-0.5, high=0.75).to_json()
+    assert told == {"value": 25.0, "low": -50.0, "high": 75.0}
+
+
+@pytest.mark.parametrize("value", [0.0, -1.5, 1e300])
+def test_a_finite_number_is_a_json_value(value):
+    assert finite_or_none(value) == value
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+def test_what_json_has_no_number_for_is_null(value):
+    assert finite_or_none(value) is None

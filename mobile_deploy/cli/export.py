@@ -29,6 +29,8 @@ from mobile_deploy.cli.options import (
     OverwriteOption,
     QuantOption,
     QuietOption,
+    RecoverMinutesOption,
+    RecoverOption,
     RepairOption,
     ResolutionOption,
     SeedOption,
@@ -37,6 +39,7 @@ from mobile_deploy.cli.options import (
     parse_fit,
     parse_points,
     parse_range,
+    recovery_time,
     split_list,
 )
 from mobile_deploy.cli.progress import make_progress
@@ -74,6 +77,8 @@ def run(
     overwrite: OverwriteOption = False,
     allow_float_ops: AllowFloatOpsOption = False,
     golden: GoldenOption = False,
+    recover: RecoverOption = False,
+    recover_minutes: RecoverMinutesOption = None,
     trust: Annotated[bool, typer.Option("--trust", help="Load a SavedModel, which can run code.")] = False,
     seed: SeedOption = 0,
     quiet: QuietOption = False,
@@ -112,6 +117,7 @@ def run(
                 overwrite=overwrite,
                 allow_float_ops=allow_float_ops,
                 golden=golden,
+                recover_minutes=recovery_time(recover, recover_minutes),
                 trust=trust,
                 seed=seed,
                 progress=progress,

@@ -13,7 +13,7 @@ import typer
 
 from mobile_deploy.contract import Fit
 from mobile_deploy.errors import BadOptionError
-from mobile_deploy.recipes import REPAIRS
+from mobile_deploy.recipes import DEFAULT_RECOVER_MINUTES, REPAIRS
 
 # How the command speaks.
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout and nothing else.")]
@@ -88,6 +88,17 @@ AllowFloatOpsOption = Annotated[
 
 GoldenOption = Annotated[
     bool, typer.Option("--golden", help="Also write inputs with their outputs, which `verify` replays.")
+]
+RecoverOption = Annotated[
+    bool,
+    typer.Option(
+        "--recover",
+        help="Train int8 on the calibration pictures, with the float network as teacher; kept where it helps.",
+    ),
+]
+RecoverMinutesOption = Annotated[
+    float | None,
+    typer.Option("--recover-minutes", metavar="MINUTES", help="Time for --recover at most; 4 by default."),
 ]
 
 # Pictures.
@@ -189,6 +200,15 @@ def parse_points(text: str | None, *, option: str) -> float | None:
     if not 0 <= points <= 100:  # NaN is not
         raise BadOptionError(option=option, problem=f"{text!r} is not from 0 to 100 percentage points")
     return points
+
+
+def recovery_time(recover: bool, minutes: float | None) -> float | None:
+    """Reads how many minutes int8 may be trained for; None for no recovery. Naming a time asks for it.
+
+    >>> recovery_time(True, None)
+    4.0
+    """
+    return minutes if minutes is not None or not recover else DEFAULT_RECOVER_MINUTES
 
 
 def parse_fit(text: str | None) -> Fit | None:

@@ -49,14 +49,19 @@ class TerminalProgress:
         """
         start = time.perf_counter()
         with self._live() as live:
-            task = live.add_task(name, total=None)
-            yield lambda done, total: live.update(task, completed=done, total=total)
+            task = live.add_task(name, total=None, note="")
+
+            def advance(done: int, total: int, note: str = "", /) -> None:
+                live.update(task, completed=done, total=total, note=note)
+
+            yield advance
         elapsed_s = time.perf_counter() - start
         self._console.print(Text(f"{elapsed_s:7.1f} s  {name}"))
 
     def _live(self) -> Progress:
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _CountedBar(), _Count())
-        return Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
+        note = TextColumn("{task.fields[note]}", markup=False)
+        return Progress(*columns, TimeElapsedColumn(), note, console=self._console, transient=True)
 
 
 # Without a known number of steps a bar says nothing and "0/?" less.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -112,8 +111,3 @@ class Distances:
     def logit_sqnr_db(self) -> float | None:
         """Signal-to-noise ratio of the logits in dB, infinite for equal ones; None for none, or only zeros."""
         return decibels(self._signal, self._noise) if self._signal or self._noise else None
-
-
-def finite_db(value: float | None) -> float | None:
-    """Gives a ratio as a JSON value: null where there is none or both are equal."""
-    return value if value is not None and math.isfinite(value) else None

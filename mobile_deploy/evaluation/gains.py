@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mobile_deploy.evaluation.bench import FilePair
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.tflite.child import Child
 from mobile_deploy.tflite.mixed import keep_float
 from mobile_deploy.tflite.twins import NotTheTwinError

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mobile_deploy.contract import InputContract, ModelContract, OutputContract
+from mobile_deploy.contract import ModelContract
 from mobile_deploy.evaluation.accuracy import class_scores
-from mobile_deploy.statistics import Proportion, wilson
-from mobile_deploy.tflite.child import Child
-from mobile_deploy.tflite.graph import ABSENT, Graph, TensorRecord, graph_of, load_model
-from mobile_deploy.tflite.isolated import IsolatedRunner
-from mobile_deploy.tflite.runner import InterpreterError, encode_pictures
-from mobile_deploy.tflite.write import pack
-
-_ENDINGS = ("SOFTMAX", "LOGISTIC")
-_CHUNK = 32  # pictures encoded at once
-_THREADS = 2
+from mobile_deploy.evaluation.tallies import decibels
+from mobile_deploy.statistics import Proportion, finite_or_none, wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +41,13 @@ class Parity:
         """Gives the numbers as JSON values; null where there is none or it is not finite."""
         return {
             "pictures": self.pictures,
-            "max_difference": _finite(self.max_difference),
-            "mean_difference": _finite(self.mean_difference),
-            "mean_cosine": _finite(self.mean_cosine),
-            "min_cosine": _finite(self.min_cosine),
+            "max_difference": finite_or_none(self.max_difference),
+            "mean_difference": finite_or_none(self.mean_difference),
+            "mean_cosine": finite_or_none(self.mean_cosine),
+            "min_cosine": finite_or_none(self.min_cosine),
             "top1_agreement": None if self.agreement is None else self.agreement.to_json(),
-            "logit_sqnr_db": None if self.sqnr_db is None else _finite(self.sqnr_db),
+            "logit_sqnr_db": finite_or_none(self.sqnr_db),
         }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def measure_parity(
@@ -101,79 +89,6 @@ def measure_parity(
     )
 
 
-def read_logits(
-    data: bytes,
-    pictures: npt.NDArray[np.uint8],
-    contract: InputContract,
-    *,
-    source: object = "the .tflite",
-    child: Child | None = None,
-) -> npt.NDArray[np.float64]:
-    """Runs pictures in a child process and reads the values before the last softmax or sigmoid.
-
-    The uint8 output of a softmax rounds to 1/256, which is most of the visible difference between a quantized file and
-    its float twin; the logits show the network.
-
-    Args:
-        data: Bytes of a .tflite; where it ends in neither softmax nor sigmoid, its output is the logits.
-        pictures: (N, side, side, 3) uint8 RGB, fitted to the contract.
-        contract: The file's input.
-        source: What to name in errors: a path.
-        child: A child process to borrow, for those that read many files.
-
-    Returns:
-        (N, size) real values.
-
-    Raises:
-        UnreadableFileError: The file is damaged.
-        InterpreterError: It does not run.
-    """
-    end = ending_at_logits(data, source)
-    tensor, answers = end.tensor, []
-    output = OutputContract(dtype="float32", meaning="logits", size=math.prod(tensor.shape))
-    ends = ModelContract(input=contract, output=output, minimum_runtime="unknown")
-    with IsolatedRunner(end.data, ends, threads=_THREADS, source=source, child=child, graph=end.graph) as runner:
-        for start in range(0, len(pictures), _CHUNK):
-            raw = runner.run_raw(encode_pictures(pictures[start : start + _CHUNK], contract))
-            answers.append(raw.reshape(len(raw), -1).astype(np.float64))
-    values = np.concatenate(answers)
-    if values.shape[1] != output.size:  # a file may state a shape that it does not keep
-        raise InterpreterError(path=source, reason=f"it gives {values.shape[1]} logits and says {output.size}")
-    if tensor.dtype in ("float32", "float16") or not tensor.scales:
-        return values
-    return (values - tensor.zero_points[0]) * tensor.scales[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogitEnd:
-    """A file whose output is its logits.
-
-    Attributes:
-        data: Bytes of the file.
-        tensor: The logits.
-        graph: The file it was made from.
-    """
-
-    data: bytes = field(repr=False)
-    tensor: TensorRecord
-    graph: Graph = field(repr=False)
-
-
-def ending_at_logits(data: bytes, source: object) -> LogitEnd:
-    """Gives the file with the logits as its output.
-
-    Raises:
-        UnreadableFileError: The file is damaged.
-    """
-    model = load_model(data, source=source)
-    graph = graph_of(model, source=source)
-    last = graph.deciding_op()
-    ends = last is not None and last.name in _ENDINGS and last.inputs[:1] > (ABSENT,)
-    tensor = graph.tensors[last.inputs[0] if last is not None and ends else graph.outputs[0]]
-    model.subgraphs[0].outputs, model.signatureDefs = [tensor.index], []
-    return LogitEnd(data=pack(model), tensor=tensor, graph=graph)
-
-
 def logit_sqnr_db(reference: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> float:
     """Gives the signal-to-quantization-noise ratio of logits.
 
@@ -191,8 +106,8 @@ def logit_sqnr_db(reference: npt.NDArray[np.float64], logits: npt.NDArray[np.flo
     20.0
     """
     signal, noise = _centred(reference), _centred(logits - reference)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(10 * np.log10(np.square(signal).sum() / np.square(noise).sum()))
+    powers = float(np.square(signal).sum()), float(np.square(noise).sum())
+    return decibels(*powers) if any(powers) else math.nan
 
 
 def _centred(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

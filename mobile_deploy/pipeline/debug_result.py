@@ -14,6 +14,7 @@ from mobile_deploy.evaluation.causes import Cause, listed
 from mobile_deploy.evaluation.layers import LayerError
 from mobile_deploy.report.plots import SqnrPoint, draw_sqnr
 from mobile_deploy.report.tables import Cell, Column, ResultTable, counted
+from mobile_deploy.statistics import finite_or_none
 
 Ranking = Literal["local", "cumulative"]
 RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
@@ -140,7 +141,7 @@ class DebugResult:
             "tflite": self.source,
             "float_tflite": self.float_source,
             "pictures": self.pictures,
-            "logit_sqnr_db": _finite(self.sqnr_db),
+            "logit_sqnr_db": finite_or_none(self.sqnr_db),
             "ranked_by": self.by,
             "ranking": [suspect.error.index for suspect in self.ranked()],
             "layers": [_json_layer(suspect) for suspect in self.layers],
@@ -163,8 +164,8 @@ def _row(suspect: Suspect) -> tuple[Cell, ...]:
     return (
         error.name,
         _OP_WORDS.get(error.op, error.op.lower()),
-        None if error.local is None else _finite(error.local.sqnr_db),
-        _finite(error.cumulative.sqnr_db),
+        None if error.local is None else finite_or_none(error.local.sqnr_db),
+        finite_or_none(error.cumulative.sqnr_db),
         100 * error.clipped,
         None if error.weights is None else error.weights.range_ratio,
         len(error.dead_channels),
@@ -178,23 +179,19 @@ def _without_sign_of_zero(value: float) -> float | None:
     return round(value, 1) + 0.0 if math.isfinite(value) else None
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _json_layer(suspect: Suspect) -> dict[str, Any]:
     values = dataclasses.asdict(suspect.error)
     return {
         **{key: _json_value(value) for key, value in values.items()},
         "dead_channels": list(suspect.error.dead_channels),
         "causes": [dataclasses.asdict(cause) for cause in suspect.causes],
-        "gain_db": None if suspect.gain_db is None else _finite(suspect.gain_db),
+        "gain_db": finite_or_none(suspect.gain_db),
     }
 
 
 def _json_value(value: Any) -> Any:  # noqa: ANN401  # whatever a record holds
     if isinstance(value, float):
-        return _finite(value)
+        return finite_or_none(value)
     if isinstance(value, dict):
         return {key: _json_value(inner) for key, inner in value.items()}
     return [_json_value(inner) for inner in value] if isinstance(value, tuple) else value

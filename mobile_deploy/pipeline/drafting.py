@@ -13,7 +13,7 @@ from mobile_deploy.data.manifest import CalibrationManifest
 from mobile_deploy.files import refusals_named
 from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.pipeline.options import MakeOptions, bundle_name
-from mobile_deploy.pipeline.repairing import RepairBench, Repaired, RepairReport
+from mobile_deploy.pipeline.repairing import ON_THE_FLOAT_FILE, RepairBench, Repaired, RepairReport
 from mobile_deploy.recipes import RecipeRequest
 from mobile_deploy.tflite.audit import AuditReport, audit_graph
 from mobile_deploy.tflite.graph import read_graph
@@ -43,6 +43,7 @@ class Draft:
         repaired: The float file it was quantized from, and how; None for a recipe that is not calibrated.
         repairs: What repairs were worth; None likewise.
         facts: What model.json says of the repairs.
+        method: How its weights came about, where there are rivals.
     """
 
     request: RecipeRequest
@@ -52,6 +53,7 @@ class Draft:
     repaired: Repaired | None = field(default=None, repr=False)
     repairs: RepairReport | None = None
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,10 @@ class Drafter:
         if not request.recipe.needs_calibration:
             made = quantize(self.model.data, request, self.model.input, granularity=granularity, source=source)
             return self.audited(request, made.data)
-        report = self.bench.choose(request, granularity, self.options.repairs if repairs is None else repairs)
+        tried = self.options.repairs if repairs is None else repairs
+        if self.model.kernel_bounds:  # weights whose grid is settled may not be scaled any more
+            tried = [name for name in tried if name not in ON_THE_FLOAT_FILE]
+        report = self.bench.choose(request, granularity, tried)
         repaired = self.bench.repair(report.kept)
         made = repaired.quantize(request, self.model, granularity, source)
         facts = {

@@ -10,11 +10,11 @@ from typing import Any
 from mobile_deploy.data.manifest import SkippedFile
 from mobile_deploy.errors import BelowBarError
 from mobile_deploy.evaluation.comparison import Comparison
-from mobile_deploy.evaluation.distances import finite_db
 from mobile_deploy.evaluation.metrics import Confusion
 from mobile_deploy.evaluation.scoring import Scored
 from mobile_deploy.pipeline.model_score import ModelScore
 from mobile_deploy.report.tables import Cell, Column, ResultTable, counted, facts_table, what_differs
+from mobile_deploy.statistics import finite_or_none
 
 _TOP = 5
 
@@ -206,16 +206,15 @@ def _paired(comparison: Comparison, mine: str, theirs: str) -> dict[str, Cell]:
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    drop = comparison.drop
     return {
         "agreement": comparison.agreement.to_json(),
         "both_right": comparison.both,
         "only_model_right": comparison.only_model,
         "only_reference_right": comparison.only_reference,
         "both_wrong": comparison.neither,
-        "drop_points": {"value": 100 * drop.value, "low": 100 * drop.low, "high": 100 * drop.high},
+        "drop_points": comparison.drop.to_json(),
         "mcnemar_p": comparison.p_value,
-        "logit_sqnr_db": finite_db(comparison.logit_sqnr_db),
+        "logit_sqnr_db": finite_or_none(comparison.logit_sqnr_db),
         "why_no_sqnr": comparison.why_no_sqnr,
         "mean_l1": comparison.mean_l1,
     }

@@ -59,6 +59,7 @@ def export(
     overwrite: bool = False,
     allow_float_ops: bool = False,
     golden: bool = False,
+    recover_minutes: float | None = None,
     trust: bool = False,
     seed: int = 0,
     progress: ProgressReporter | None = None,
@@ -92,6 +93,7 @@ def export(
         overwrite: Whether bundles may be replaced.
         allow_float_ops: Whether float leftovers in an integer recipe are accepted.
         golden: Whether the bundles shall hold golden vectors, for `verify` to replay.
+        recover_minutes: Time to train int8 on the calibration pictures, with the float file as teacher; None for none.
         trust: Whether a SavedModel may be loaded, which can run code.
         seed: Of initial weights and of the choice of calibration pictures.
         progress: Who listens; nobody if None.
@@ -120,6 +122,7 @@ def export(
         overwrite=overwrite,
         allow_float_ops=allow_float_ops,
         golden=golden,
+        recover_minutes=recover_minutes,
         seed=seed,
         progress=progress,
         float_source="the converted model",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mobile_deploy.contract import InputContract, OutputMeaning
+from mobile_deploy.tflite.quantize import KernelBounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class FloatModel:
         facts: What model.json says of its origin.
         untrained: Whether its weights are random, in the head at least.
         notes: What the user should know of its origin, one sentence each.
+        kernel_bounds: By operator, the weight that 127 must stand for; empty where the largest weight decides.
     """
 
     data: bytes = field(repr=False)
@@ -34,3 +36,4 @@ class FloatModel:
     facts: Mapping[str, Any] = field(repr=False)
     untrained: bool = False
     notes: tuple[str, ...] = ()
+    kernel_bounds: KernelBounds = field(default_factory=dict, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.tflite.affine import Affine, network_range
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import describe_float_input, name_outputs, output_meaning
+from mobile_deploy.tflite.metadata import FileMetadata, read_metadata
+from mobile_deploy.tflite.metadata_schema import TensorMetadata
+from mobile_deploy.variants.imagenet import wnids_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +29,14 @@ class UserHints:
         labels: Class names in output order; empty when none were given.
         input_range: Pixel range the model takes, or None.
         meaning: What the output means, or None.
+        from_metadata: Which of these options the file's metadata answered: "--labels", "--input-range".
     """
 
     fit: Fit
     labels: tuple[str, ...]
     input_range: tuple[float, float] | None
     meaning: OutputMeaning | None
+    from_metadata: tuple[str, ...] = ()
 
 
 def given_labels(path: Path | None) -> tuple[str, ...]:
@@ -83,6 +88,43 @@ def require_fit(fit: Fit | str | None) -> Fit:
     return fit
 
 
+def with_metadata(hints: UserHints, data: bytes, *, source: object) -> UserHints:
+    """Completes what the user says by what the file's own metadata says: class names and the pixel range.
+
+    Args:
+        hints: What the user says, which goes before.
+        data: Bytes of the .tflite.
+        source: What to name in errors: a path.
+
+    Returns:
+        Both together.
+
+    Raises:
+        UnreadableFileError: The metadata is damaged.
+    """
+    metadata = read_metadata(data, source=source)
+    if metadata is None:
+        return hints
+    labels = () if hints.labels or hints.meaning == "embedding" else metadata.labels
+    value_range = _metadata_range(metadata) if hints.input_range is None else None
+    found = {"--labels": labels, "--input-range": value_range}
+    return replace(
+        hints,
+        labels=hints.labels or labels,
+        input_range=hints.input_range or value_range,
+        from_metadata=tuple(option for option, value in found.items() if value),
+    )
+
+
+def _metadata_range(metadata: FileMetadata) -> tuple[float, float] | None:
+    """Gives what pixels 0 and 255 become; a mean for each channel is more than a contract says."""
+    given = metadata.model.inputs[0] if metadata.model.inputs else TensorMetadata(name="")
+    if not len(given.mean) == len(given.std) == 1 or not given.std[0] > 0:
+        return None
+    low, high = ((pixel - given.mean[0]) / given.std[0] for pixel in (0, 255))
+    return low, high
+
+
 def understand(
     data: bytes, affine: Affine, hints: UserHints, *, name: str, source: object, origin: Mapping[str, Any]
 ) -> FloatModel:
@@ -115,17 +157,22 @@ def understand(
         input=describe_float_input(graph, value_range=value_range, fit=hints.fit, source=source),
         meaning=meaning,
         labels=labels,
+        wnids=wnids_of(labels),
         facts={"model": {**origin, "folded_preprocessing": folded}, "weights": {"kind": "model"}},
-        notes=_what_was_understood(affine, value_range, meaning, size=math.prod(graph.tensors[graph.outputs[0]].shape)),
+        notes=(
+            _input_note(affine, value_range, hints),
+            _output_note(meaning, hints, size=math.prod(graph.tensors[graph.outputs[0]].shape)),
+        ),
     )
 
 
-def _what_was_understood(
-    affine: Affine, value_range: tuple[float, float], meaning: OutputMeaning, *, size: int
-) -> tuple[str, ...]:
+def _input_note(affine: Affine, value_range: tuple[float, float], hints: UserHints) -> str:
     low, high = value_range
-    how = "as --input-range says" if affine.is_identity else f"with the model's leading {affine} folded into it"
-    return (
-        f"At the input, pixels 0 to 255 are {low:g} to {high:g}, {how}.",
-        f"The output, {size} {'value' if size == 1 else 'values'}, is read as {meaning}.",
-    )
+    says = "the file's metadata says" if "--input-range" in hints.from_metadata else "--input-range says"
+    how = f"as {says}" if affine.is_identity else f"with the model's leading {affine} folded into it"
+    return f"At the input, pixels 0 to 255 are {low:g} to {high:g}, {how}."
+
+
+def _output_note(meaning: OutputMeaning, hints: UserHints, *, size: int) -> str:
+    named = ", with the class names of the file's metadata" if "--labels" in hints.from_metadata else ""
+    return f"The output, {size} {'value' if size == 1 else 'values'}, is read as {meaning}{named}."

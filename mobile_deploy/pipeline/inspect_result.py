@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from mobile_deploy.pipeline.inspect_words import (
     weight_words,
 )
 from mobile_deploy.report.tables import Column, ResultTable, facts_table
+from mobile_deploy.statistics import finite_or_none
 from mobile_deploy.tflite.census import OpGroup
 from mobile_deploy.tflite.cost import LayerCost
 from mobile_deploy.tflite.ends import EndTensor
@@ -112,7 +112,9 @@ class InspectResult:
             Column(header="mult-adds"),
             Column(header="weights (bytes)"),
         )
-        rows = tuple((printable(g.op), g.types, g.count, g.mult_adds or None, g.weight_bytes or None) for g in self.ops)
+        rows = tuple(
+            (printable(g.op), g.types or None, g.count, g.mult_adds or None, g.weight_bytes or None) for g in self.ops
+        )
         return ResultTable(columns=columns, rows=rows)
 
     def takers(self) -> ResultTable:
@@ -145,8 +147,8 @@ class InspectResult:
             (
                 layer.op.index,
                 printable(layer.op.name),
-                shape_words(layer.output.shape),
-                layer.output.dtype,
+                None if layer.output is None else shape_words(layer.output.shape),
+                None if layer.output is None else layer.output.dtype,
                 layer.mult_adds or None,
                 layer.constant_bytes or None,
                 layer.alive_bytes,
@@ -209,7 +211,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON values
     """Replaces what JSON has no number for; a file from anyone may hold it."""
     match value:
         case float():
-            return value if math.isfinite(value) else None
+            return finite_or_none(value)
         case dict():
             return {key: _plain(inner) for key, inner in value.items()}
         case tuple() | list():
@@ -218,14 +220,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON values
 
 
 def _layer_json(layer: LayerCost, types: str) -> dict[str, Any]:
+    made = layer.output
     return {
         "index": layer.op.index,
         "op": layer.op.name,
         "version": layer.op.version,
         "types": types,
-        "name": layer.output.name,
-        "output_shape": list(layer.output.shape),
-        "output_dtype": layer.output.dtype,
+        "name": None if made is None else made.name,
+        "output_shape": None if made is None else list(made.shape),
+        "output_dtype": None if made is None else made.dtype,
         "mult_adds": layer.mult_adds,
         "weight_bytes": layer.constant_bytes,
         "alive_bytes": layer.alive_bytes,

@@ -14,10 +14,17 @@ from mobile_deploy.evaluation.accuracy import check_scorable
 from mobile_deploy.pipeline.calibrating import CalibrationSource, PictureRequest, choose_pictures
 from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.pipeline.making import MadeFile, calibrate, make_bundles
-from mobile_deploy.pipeline.options import MakeOptions, check_granularity, make_budget, needs_calibration
+from mobile_deploy.pipeline.options import (
+    MakeOptions,
+    check_granularity,
+    check_recovery,
+    make_budget,
+    needs_calibration,
+)
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.results import AuditFailedError, BudgetMissedError, ExportResult
-from mobile_deploy.recipes import resolve_recipes, resolve_repairs
+from mobile_deploy.pipeline.tuning import RecoverTuner, Tuner
+from mobile_deploy.recipes import DEFAULT_RECOVER_MINUTES, resolve_recipes, resolve_repairs
 from mobile_deploy.tflite.trial import TrialProcess
 
 
@@ -70,6 +77,7 @@ class Job:
         *,
         trial: TrialProcess,
         notes: tuple[str, ...] = (),
+        tuner: Tuner | None = None,
     ) -> ExportResult:
         """Goes from the float file to written bundles.
 
@@ -79,6 +87,7 @@ class Job:
             dataset: Labelled pictures, or None.
             trial: The child process that runs each file once.
             notes: What the user should know, one sentence each.
+            tuner: Trains int8 files; None for recovery where that was asked for.
 
         Returns:
             What was made.
@@ -95,14 +104,24 @@ class Job:
             )
             skipped = tuple(f"Skipped {file.name}: {file.reason}." for file in pictures.manifest.skipped)
             notes = (*notes, *self._on_shipped_pictures(), *skipped, *pictures.manifest.warnings)
+        options = self.options
+        if tuner is None and (options.recover_minutes is not None or options.budget is not None):
+            minutes = options.recover_minutes or DEFAULT_RECOVER_MINUTES
+            tuner = RecoverTuner(minutes=minutes, seed=self.seed, progress=self.progress)
         made = make_bundles(
-            model, self.options, calibration=calibration, pictures=dataset, trial=trial, progress=self.progress
+            model,
+            self.options,
+            calibration=calibration,
+            pictures=dataset,
+            trial=trial,
+            progress=self.progress,
+            tuner=tuner,
         )
         matched = () if dataset is None else dataset.notes
         result = ExportResult(
             files=made.files,
             untrained=model.untrained,
-            notes=(*notes, *matched, *about_skipped(made.skipped), *_about_repairs(made.files)),
+            notes=(*notes, *matched, *about_skipped(made.skipped), *_about_repairs(made.files), *made.notes),
             skipped=made.skipped,
             float_accuracy=made.float_accuracy,
             climb=made.climb,
@@ -133,6 +152,7 @@ def make_job(
     overwrite: bool,
     allow_float_ops: bool,
     golden: bool,
+    recover_minutes: float | None = None,
     seed: int,
     progress: ProgressReporter | None,
     float_source: object = "the float .tflite",
@@ -154,6 +174,7 @@ def make_job(
             overwrite=overwrite,
             allow_float_ops=allow_float_ops,
             golden=golden,
+            recover_minutes=check_recovery(recover_minutes, requests),
             float_source=float_source,
         ),
         calibration=calibration,

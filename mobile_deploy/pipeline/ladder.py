@@ -3,6 +3,8 @@
     int8, as it is made without a budget
     percentile ranges instead
     equalization and silenced channels on top
+    the best of these, trained on the calibration pictures with the float file as teacher
+    the best of these, trained on the calibration pictures with the float file as teacher
     16-bit activations, for a target that runs them fast
     1, 2, 4, 8, 16 layers in float, those first that gain most
 
@@ -21,10 +23,12 @@ from mobile_deploy.pipeline.drafting import Draft, Drafter
 from mobile_deploy.pipeline.judging import Judge
 from mobile_deploy.pipeline.options import WIDE, Budget
 from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.pipeline.tuning import Tuner
 from mobile_deploy.recipes import RecipeRequest, resolve_recipes
 from mobile_deploy.report.tables import Cell, Column, ResultTable
 from mobile_deploy.statistics import Difference, mcnemar_exact, paired_difference, points_above
 from mobile_deploy.tflite.mixed import keep_float
+from mobile_deploy.training.twin import UntrainableError
 
 _RANGE_REPAIRS = ("percentile-ranges", "mse-ranges")
 # By rung, what is left out and what is added to the repairs that are tried without a budget.
@@ -34,7 +38,6 @@ _REPAIR_RUNGS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("equalization", (), ("dead-channels", "equalization")),
 )
 _FLOAT_LAYERS = (1, 2, 4, 8, 16)
-_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +66,12 @@ class Rung:
 
     def to_json(self) -> dict[str, Any]:
         """Gives the rung as JSON values."""
-        drop = self.drop
         return {
             "name": self.name,
             "size_bytes": self.size_bytes,
             "host_latency_ms": self.latency_ms,
             "accuracy": None if self.accuracy is None else self.accuracy.to_json(),
-            "drop_points": None
-            if drop is None
-            else {"value": _POINTS * drop.value, "low": _POINTS * drop.low, "high": _POINTS * drop.high},
+            "drop_points": None if self.drop is None else self.drop.to_json(),
             "mcnemar_p": self.p_value,
             "float_layers": list(self.float_layers),
             "is_within": self.is_within,
@@ -134,7 +134,13 @@ def _row(rung: Rung) -> tuple[Cell, ...]:
 
 
 def climb(
-    drafter: Drafter, request: RecipeRequest, budget: Budget, *, judge: Judge, progress: ProgressReporter
+    drafter: Drafter,
+    request: RecipeRequest,
+    budget: Budget,
+    *,
+    judge: Judge,
+    progress: ProgressReporter,
+    tuner: Tuner | None = None,
 ) -> Climb:
     """Makes files until one is inside the budget.
 
@@ -144,6 +150,7 @@ def climb(
         budget: What is allowed.
         judge: Scores them.
         progress: Who listens.
+        tuner: Trains the best file that repairs give; None for no such rung.
 
     Returns:
         All rungs and the file to write.
@@ -155,7 +162,7 @@ def climb(
     reference = judge.of_float()
     rungs: list[Rung] = []
     drafts: list[Draft] = []
-    for name, draft, layers in _files(drafter, request, budget, progress):
+    for name, draft, layers in _files(drafter, request, budget, tuner, progress):
         scored = None if draft.audit.problems else judge.of_drafts(draft)[0]
         rung = _rung(name, draft, scored, reference, budget, layers)
         drafts.append(draft)
@@ -171,7 +178,7 @@ def _top1(rung: Rung) -> float:
 
 
 def _files(
-    drafter: Drafter, request: RecipeRequest, budget: Budget, progress: ProgressReporter
+    drafter: Drafter, request: RecipeRequest, budget: Budget, tuner: Tuner | None, progress: ProgressReporter
 ) -> Iterator[tuple[str, Draft, tuple[str, ...]]]:
     """Makes the files of all rungs, each when it is asked for."""
     usual = drafter.options.repairs
@@ -183,14 +190,28 @@ def _files(
         if all(draft.data != other.data for other in made):
             made.append(draft)
             yield name, draft, ()
+    sound = [draft for draft in made if not draft.audit.problems]
+    base = max(sound, key=lambda draft: draft.repairs.sqnr_db if draft.repairs is not None else 0.0, default=None)
+    if base is not None and (trained := _trained(drafter, base, tuner)) is not None:
+        base = trained
+        yield trained.method, trained, ()
     if budget.runs_int16:
         with progress.stage(f"make {WIDE}"):
             draft = drafter.draft(resolve_recipes([WIDE])[0])
         yield WIDE, draft, ()
-    sound = [draft for draft in made if not draft.audit.problems]
-    if budget.runs_float and sound:
-        base = max(sound, key=lambda draft: draft.repairs.sqnr_db if draft.repairs is not None else 0.0)
+    if budget.runs_float and base is not None:
         yield from _with_float_layers(drafter, request, base, progress)
+
+
+def _trained(drafter: Drafter, base: Draft, tuner: Tuner | None) -> Draft | None:
+    """Trains a file; None where that does not help or the network cannot be trained."""
+    if tuner is None:
+        return None
+    try:
+        tuned = tuner.tune(drafter, base)
+    except UntrainableError:
+        return None
+    return None if tuned.is_better is False or tuned.rival.audit.problems else tuned.rival
 
 
 def _with_float_layers(

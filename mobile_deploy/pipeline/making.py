@@ -6,9 +6,10 @@ float file -> ranges on calibration pictures -> one quantization per recipe -> a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from mobile_deploy import __version__
 from mobile_deploy.bundle import Bundle, BundleDraft, compose_bundle, write_bundles
@@ -25,6 +26,7 @@ from mobile_deploy.pipeline.ladder import Climb, climb
 from mobile_deploy.pipeline.options import BUDGETED, MakeOptions, bundle_name
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.repairing import RepairBench, RepairReport
+from mobile_deploy.pipeline.tuning import POST_TRAINING, Tuned, Tuner
 from mobile_deploy.recipes import RecipeRequest, resolve_recipes
 from mobile_deploy.tflite.audit import AuditReport
 from mobile_deploy.tflite.graph import load_model
@@ -39,6 +41,32 @@ _TOOLS = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A file that lost against another of the same recipe and was not written.
+
+    Attributes:
+        method: How its weights came about.
+        size_bytes: Size of the .tflite.
+        latency_ms: Median latency on this machine, one thread; None where it did not run.
+        accuracy: Accuracy on labelled pictures, where there were any.
+    """
+
+    method: str
+    size_bytes: int
+    latency_ms: float | None
+    accuracy: Accuracy | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the file as JSON values."""
+        return {
+            "method": self.method,
+            "size_bytes": self.size_bytes,
+            "host_latency_ms": self.latency_ms,
+            "accuracy": None if self.accuracy is None else self.accuracy.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MadeFile:
     """What became of one recipe.
 
@@ -50,6 +78,8 @@ class MadeFile:
         bundle: The written bundle; None when the audit failed.
         accuracy: Accuracy on labelled pictures, where there were any.
         repairs: What repairs were worth; None for a recipe that is not calibrated.
+        method: How its weights came about; empty where there was no rival.
+        rival: The same recipe made the other way, which was not written; None where there was none.
     """
 
     request: RecipeRequest
@@ -59,6 +89,8 @@ class MadeFile:
     bundle: Bundle | None
     accuracy: Accuracy | None
     repairs: RepairReport | None
+    method: str = ""
+    rival: Rival | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +102,14 @@ class MakeResult:
         float_accuracy: Accuracy of the float file, where there were labelled pictures.
         skipped: Labelled pictures that could not be decoded and were left out.
         climb: How the accuracy budget was met or missed; None where there was none.
+        notes: What the user should know, one sentence each.
     """
 
     files: tuple[MadeFile, ...]
     float_accuracy: Accuracy | None
     skipped: tuple[SkippedFile, ...] = ()
     climb: Climb | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _installed(name: str) -> str:
@@ -129,6 +163,7 @@ def make_bundles(
     pictures: LabelledPictures | None,
     trial: TrialProcess,
     progress: ProgressReporter,
+    tuner: Tuner | None = None,
 ) -> MakeResult:
     """Quantizes, audits, scores and writes one bundle per recipe; a file that fails its audit is not written.
 
@@ -141,6 +176,7 @@ def make_bundles(
         pictures: Labelled pictures to score on, or None.
         trial: The child process that runs each file once.
         progress: Who listens.
+        tuner: Trains int8 files; None for post-training quantization alone.
 
     Returns:
         One record per recipe, in the order asked for, and the float file's accuracy; 16-bit activations that came of a
@@ -151,7 +187,8 @@ def make_bundles(
     """
     drafter = Drafter(model=model, options=options, calibration=calibration, trial=trial)
     judge = None if pictures is None else Judge(model, pictures, progress=progress)
-    drafts, found = _drafts(drafter, judge, progress)
+    made = _drafts(drafter, judge, progress, tuner)
+    drafts, found = tuple(made.drafts.values()), made.climb
     accuracies = {} if judge is None else _accuracies(judge, drafts)
     twin = _float_twin_sha256(drafter, drafts)
     composed = [_composed(drafter, draft, accuracies.get(draft.request.recipe.name), twin, found) for draft in drafts]
@@ -166,30 +203,66 @@ def make_bundles(
                 bundle=None if written is None else written.bundle,
                 accuracy=accuracies.get(draft.request.recipe.name),
                 repairs=draft.repairs,
+                method=draft.method,
+                rival=_rival(made.rivals.get(draft.request.recipe.name), judge),
             )
             for draft, written in zip(drafts, composed, strict=True)
         ),
         float_accuracy=None if judge is None else judge.of_float().accuracy,
         skipped=() if judge is None else judge.skipped,
         climb=found,
+        notes=made.notes,
     )
 
 
-def _drafts(
-    drafter: Drafter, judge: Judge | None, progress: ProgressReporter
-) -> tuple[tuple[Draft, ...], Climb | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drafts:
+    """Files of all recipes, by recipe, and those that lost against them."""
+
+    drafts: dict[str, Draft]
+    rivals: dict[str, Draft]
+    climb: Climb | None
+    notes: tuple[str, ...]
+
+
+def _drafts(drafter: Drafter, judge: Judge | None, progress: ProgressReporter, tuner: Tuner | None) -> _Drafts:
     """Makes a file of each recipe, once, and climbs for the one with a budget, which may become another recipe."""
     options, found = drafter.options, None
     made: dict[str, Draft] = {}
+    rivals: dict[str, Draft] = {}
+    notes: list[str] = []
     for request in options.requests:
         name = request.recipe.name
         if options.budget is not None and judge is not None and name == BUDGETED:
-            found = climb(drafter, request, options.budget, judge=judge, progress=progress)
+            found = climb(drafter, request, options.budget, judge=judge, progress=progress, tuner=tuner)
             made[found.draft.request.recipe.name] = found.draft
         elif name not in made:
             with progress.stage(f"quantize and audit {name}"):
                 made[name] = drafter.draft(request)
-    return tuple(made.values()), found
+            if tuner is not None and name == BUDGETED and not made[name].audit.problems:
+                tuned = tuner.tune(drafter, made[name])
+                made[name], rivals[name] = _better(tuned, judge)
+                notes += [tuned.note] if tuned.note else []
+    return _Drafts(drafts=made, rivals=rivals, climb=found, notes=tuple(notes))
+
+
+def _better(tuned: Tuned, judge: Judge | None) -> tuple[Draft, Draft]:
+    """Gives the better file and the other one; a rival that labelled pictures do not speak against is better."""
+    before, rival = replace(tuned.before, method=POST_TRAINING), tuned.rival
+    is_better = tuned.is_better
+    if is_better is None:
+        is_better = not rival.audit.problems
+        if is_better and judge is not None:
+            ours, theirs = judge.of_drafts(rival, before)
+            is_better = int(ours.correct.sum()) >= int(theirs.correct.sum())
+    return (rival, before) if is_better else (before, rival)
+
+
+def _rival(draft: Draft | None, judge: Judge | None) -> Rival | None:
+    if draft is None:
+        return None
+    scored = None if judge is None or draft.audit.problems else judge.of_drafts(draft)[0].accuracy
+    return Rival(method=draft.method, size_bytes=len(draft.data), latency_ms=draft.audit.latency_ms, accuracy=scored)
 
 
 def _accuracies(judge: Judge, drafts: Sequence[Draft]) -> dict[str, Accuracy]:

@@ -12,6 +12,7 @@ from mobile_deploy.recipes import GRANULARITIES, Granularity, RecipeRequest, res
 from mobile_deploy.tflite.target_profiles import PROFILES
 
 _ALL_POINTS = 100
+_MOST_MINUTES = 24 * 60
 
 # The recipe that an accuracy budget is about.
 BUDGETED = "int8"
@@ -48,6 +49,7 @@ class MakeOptions:
         float_source: What to call the float file in errors.
         golden: Whether the bundles shall hold golden vectors.
         budget: How much accuracy int8 may cost; None for no such bound.
+        recover_minutes: Time that int8 may be trained on the calibration pictures; None for no recovery.
     """
 
     requests: tuple[RecipeRequest, ...]
@@ -59,6 +61,7 @@ class MakeOptions:
     float_source: object = "the float .tflite"
     golden: bool = False
     budget: Budget | None = None
+    recover_minutes: float | None = None
 
 
 def check_granularity(name: str, requests: Sequence[RecipeRequest]) -> Granularity:
@@ -82,6 +85,23 @@ def check_granularity(name: str, requests: Sequence[RecipeRequest]) -> Granulari
                 hint=f"leave {recipe.name} out of --quant, or pass --granularity {recipe.granularities[0]}",
             )
     return name
+
+
+def check_recovery(minutes: float | None, requests: Sequence[RecipeRequest]) -> float | None:
+    """Checks the time that int8 may be trained for; None for no recovery.
+
+    Raises:
+        BadOptionError: It is no time, or there is no int8 to recover.
+    """
+    if minutes is None:
+        return None
+    if not 0 < minutes <= _MOST_MINUTES:  # NaN is not
+        raise BadOptionError(
+            option="--recover-minutes", problem=f"{minutes:g} is not above 0 and at most {_MOST_MINUTES} minutes"
+        )
+    if all(request.recipe.name != BUDGETED for request in requests):
+        raise BadOptionError(option="--recover", problem="trains int8, which --quant does not ask for")
+    return minutes
 
 
 def bundle_name(model_name: str, request: RecipeRequest, *, untrained: bool) -> str:

@@ -5,16 +5,21 @@ context manager yields, so that lower floors take a plain `Callable[[int, int], 
 
     with progress.stage("calibrate on 100 pictures") as advance:
         ranges = calibrate(pictures, on_step=advance)
+
+Where there is more to say than a count, a note goes with it: `advance(done, total, "loss 0.412, 1:20 left")`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-Advance = Callable[[int, int], None]
-"""Called with the steps done so far and the steps in all."""
+
+class Advance(Protocol):
+    """Is told how far a stage is."""
+
+    def __call__(self, done: int, total: int, note: str = "", /) -> None:
+        """Takes the steps done so far, the steps in all, and what to show beside them."""
 
 
 class ProgressReporter(Protocol):
@@ -40,5 +45,5 @@ class SilentProgress:
         return nullcontext(_ignore)
 
 
-def _ignore(done: int, total: int) -> None:
+def _ignore(done: int, total: int, note: str = "", /) -> None:
     pass

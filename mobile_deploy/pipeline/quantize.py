@@ -40,12 +40,12 @@ def quantize(
     seed: int = 0,
     progress: ProgressReporter | None = None,
 ) -> ExportResult:
-    """Quantizes a float .tflite; a float32 bundle brings its contract, any other file needs the user's word.
+    """Quantizes a float .tflite; a float32 bundle brings its contract, any other file its metadata or the user's word.
 
     Args:
         model: A float32 bundle, the .tflite in it, or any float .tflite with one picture in and one row of values out.
         quant: Recipes, such as ("int8", "float16").
-        labels: File of class names; a bundle has its own.
+        labels: File of class names; a bundle has its own, any other file may have them in its metadata.
         io: "uint8", "int8" or "float32"; by default each recipe's own.
         granularity: "per-channel" or "per-tensor" weight scales.
         repair: What to try against the losses of int8 and int16x8, such as ("mse-ranges", "bias-correction"), or
@@ -115,7 +115,7 @@ def quantize(
             pictures = decode_now(request, side=source.input.side, fit=source.input.fit, progress=job.progress)
         # Calibration runs the file in this process. A bundle is tried too: its hashes say nothing of who made it.
         trial.preflight(source.data, source=path, keeps_all=request is not None)
-        return job.finish(source, pictures, dataset, trial=trial)
+        return job.finish(source, pictures, dataset, trial=trial, notes=source.notes)
 
 
 def _was_ours(facts: object) -> bool:

@@ -20,7 +20,8 @@ from mobile_deploy.contract import ModelContract
 from mobile_deploy.evaluation.bench import FilePair
 from mobile_deploy.evaluation.gains import measure_gains
 from mobile_deploy.evaluation.layer_names import readable_names
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.recipes import REPAIRS, Granularity, RecipeRequest
 from mobile_deploy.tflite.calibrate import ActivationRanges, measure_ranges
@@ -34,7 +35,7 @@ from mobile_deploy.tflite.equalize import (
 )
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.interface import input_contract_for
-from mobile_deploy.tflite.quantize import QuantizeResult, quantize
+from mobile_deploy.tflite.quantize import KernelBounds, QuantizeResult, quantize
 from mobile_deploy.tflite.range_choice import Histogram, class_scores, measure_histograms, narrow_ranges
 from mobile_deploy.tflite.runner import InterpreterError
 
@@ -48,9 +49,9 @@ _NO_LAYERS = ("PAD", "RESHAPE", "SOFTMAX", "SQUEEZE")
 _RANKING_PICTURES = 8
 
 # What a repair must be worth: the kernels of another processor may round differently by less.
-_LEAST_GAIN_DB = 0.05
+LEAST_GAIN_DB = 0.05
 
-_ON_THE_FLOAT_FILE = ("dead-channels", "equalization")
+ON_THE_FLOAT_FILE = ("dead-channels", "equalization")
 _ON_RANGES = ("percentile-ranges", "mse-ranges")
 
 Pictures = npt.NDArray[np.uint8]
@@ -111,12 +112,16 @@ class Repaired:
         ranges: Its activation ranges on all pictures.
         equalization: How it differs from the file it was made from.
         repairs: The repairs in it, and in its quantization.
+        kernel_bounds: By operator, the weight that 127 stands for, where training has settled that.
+        is_trained: Whether its weights and ranges were trained for the integers' grid; its biases are corrected then.
     """
 
     data: bytes = field(repr=False)
     ranges: ActivationRanges = field(repr=False)
     equalization: Equalization = field(repr=False)
     repairs: tuple[str, ...]
+    kernel_bounds: KernelBounds = field(default_factory=dict, repr=False)
+    is_trained: bool = False
 
     def quantize(
         self, request: RecipeRequest, model: FloatModel, granularity: Granularity, source: object
@@ -132,7 +137,8 @@ class Repaired:
             model.input,
             granularity=granularity,
             ranges=self.ranges,
-            corrects_biases="bias-correction" in self.repairs,
+            kernel_bounds=self.kernel_bounds,
+            corrects_biases="bias-correction" in self.repairs and not self.is_trained,
             source=source,
         )
 
@@ -189,7 +195,9 @@ class RepairBench:
         self._model, self._child, self._source = model, child, source
         self._scores, self._score_room = class_scores(read_graph(model.data, source=source)), score_room
         is_held_back = np.arange(len(pictures)) % _SHARE == _SHARE - 1
-        self._all, self._measured, self._held_back = pictures, pictures[~is_held_back], pictures[is_held_back]
+        self._all = pictures
+        self._measured: Pictures = pictures[~is_held_back]
+        self._held_back: Pictures = pictures[is_held_back]
         self._variants: dict[_VariantKey, _Variant] = {
             ((), everything): variant for everything, variant in self._unchanged(progress).items()
         }
@@ -242,7 +250,7 @@ class RepairBench:
         while kept:
             idle = max(kept, key=lambda name: (score(kept - {name}), name))
             gain_db = _gain_db(score(kept), score(kept - {idle}))
-            if not gain_db < _LEAST_GAIN_DB:  # nor where it is no number
+            if not gain_db < LEAST_GAIN_DB:  # nor where it is no number
                 break
             left_out[idle] = 0.0 - gain_db  # no negative zero
             kept -= {idle}
@@ -253,16 +261,44 @@ class RepairBench:
             left_out=left_out,
         )
 
-    def repair(self, names: Collection[str]) -> Repaired:
-        """Applies repairs, with everything measured on all pictures.
+    def repair(self, names: Collection[str], *, everything: bool = True) -> Repaired:
+        """Applies repairs.
 
         Args:
             names: The repairs.
+            everything: Whether all pictures are measured, or only those that are not held back.
 
         Returns:
             The repaired float file and its ranges.
         """
-        return self._repaired(names, everything=True)
+        return self._repaired(names, everything=everything)
+
+    @property
+    def measured(self) -> Pictures:
+        """Pictures that are not held back."""
+        return self._measured
+
+    @property
+    def held_back(self) -> Pictures:
+        """Pictures to judge by."""
+        return self._held_back
+
+    @property
+    def reference(self) -> npt.NDArray[np.float64]:
+        """What the float file says to the pictures that were held back: (N, labels) logits."""
+        return self._reference
+
+    def sqnr_db(self, request: RecipeRequest, data: bytes) -> float:
+        """Measures a file on the pictures that were held back; minus infinity where it does not run.
+
+        Args:
+            request: Its recipe.
+            data: Bytes of the .tflite.
+
+        Returns:
+            Logit SQNR in dB.
+        """
+        return self._file_sqnr_db(request, data, self._held_back[: _MOST_HELD_BACK[request.recipe.activation_bits]])
 
     def rank_layers(
         self,
@@ -293,7 +329,7 @@ class RepairBench:
         return tuple(Layer(index=layer, name=names[layer], gain_db=gains[layer]) for layer in best)
 
     def _repaired(self, names: Collection[str], *, everything: bool) -> Repaired:
-        key = (tuple(name for name in _ON_THE_FLOAT_FILE if name in names), everything)
+        key = (tuple(name for name in ON_THE_FLOAT_FILE if name in names), everything)
         variant = self._variant(key)
         method = next((name for name in _ON_RANGES if name in names), None)
         ranges = variant.ranges if method is None else self._narrowed(key, method)
@@ -302,6 +338,7 @@ class RepairBench:
             ranges=ranges.widened(self._scores, self._score_room),
             equalization=variant.equalization,
             repairs=tuple(name for name in REPAIRS if name in names),
+            kernel_bounds=self._model.kernel_bounds,
         )
 
     def _narrowed(self, key: _VariantKey, method: str) -> ActivationRanges:
@@ -352,9 +389,12 @@ class RepairBench:
         self, request: RecipeRequest, granularity: Granularity, names: Collection[str], pictures: Pictures
     ) -> float:
         """Makes a candidate file and measures it; minus infinity where it does not run."""
-        model = self._model
-        data = self._repaired(names, everything=False).quantize(request, model, granularity, self._source).data
-        given = input_contract_for(request, model.input)
+        repaired = self._repaired(names, everything=False)
+        data = repaired.quantize(request, self._model, granularity, self._source).data
+        return self._file_sqnr_db(request, data, pictures)
+
+    def _file_sqnr_db(self, request: RecipeRequest, data: bytes, pictures: Pictures) -> float:
+        given = input_contract_for(request, self._model.input)
         try:
             logits = read_logits(data, pictures, given, source=self._source, child=self._child)
         except InterpreterError:  # the audit will say so

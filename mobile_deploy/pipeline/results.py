@@ -47,14 +47,15 @@ class ExportResult:
         """Gives the closing table."""
         reference = self.float_accuracy
         columns = (
-            Column(header="recipe"),
+            Column(header="recipe", folds=True),
             Column(header="size (MB)"),
             Column(header="in/out"),
             Column(header="host (ms)"),
             Column(header="audit", folds=True),
             *((Column(header="top-1 [95 %]"),) if reference else ()),
         )
-        rows = [_row(file, scored=reference is not None) for file in self.files]
+        scored = reference is not None
+        rows = [row for file in self.files for row in (*_rival_row(file, scored=scored), _row(file, scored=scored))]
         if reference and all(file.request.recipe.name != "float32" for file in self.files):
             rows.insert(0, ("float32 (not written)", None, None, None, None, str(reference.top1)))
         title = "weights UNTRAINED" if self.untrained else ""
@@ -77,9 +78,24 @@ class ExportResult:
         return self.table()._repr_html_()
 
 
+def _rival_row(file: MadeFile, *, scored: bool) -> tuple[tuple[Cell, ...], ...]:
+    """Gives the row of the same recipe made the other way, where there is one."""
+    rival = file.rival
+    if rival is None:
+        return ()
+    cells: tuple[Cell, ...] = (
+        f"{file.request.recipe.name} {rival.method} (not written)",
+        rival.size_bytes / _BYTES_PER_MB,
+        None,
+        rival.latency_ms,
+        None,
+    )
+    return ((*cells, str(rival.accuracy.top1) if rival.accuracy else None) if scored else cells,)
+
+
 def _row(file: MadeFile, *, scored: bool) -> tuple[Cell, ...]:
     cells: tuple[Cell, ...] = (
-        file.request.recipe.name,
+        f"{file.request.recipe.name} {file.method}".rstrip(),
         file.size_bytes / _BYTES_PER_MB,
         file.request.io,
         file.audit.latency_ms,
@@ -108,6 +124,8 @@ def _json_row(file: MadeFile) -> dict[str, Any]:
         "audit": file.audit.to_json(),
         "accuracy": file.accuracy.to_json() if file.accuracy else None,
         "repairs": file.repairs.to_json() if file.repairs else None,
+        "method": file.method or None,
+        "rival": None if file.rival is None else file.rival.to_json(),
     }
 
 

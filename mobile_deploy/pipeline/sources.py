@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle
+from mobile_deploy.bundle import MANIFEST_NAME, Bundle, load_bundle, parse_labels
 from mobile_deploy.contract import IMAGENET_FIT, Fit
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
 from mobile_deploy.files import is_folder
 from mobile_deploy.pipeline.float_model import FloatModel
-from mobile_deploy.pipeline.hints import UserHints, given_labels, understand
+from mobile_deploy.pipeline.hints import UserHints, given_labels, understand, with_metadata
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.tflite.affine import Affine, fold_leading_affine
 from mobile_deploy.tflite.graph import read_file, read_graph
@@ -259,7 +259,7 @@ def refuse_what_the_bundle_says(bundle: Bundle, options: Mapping[str, object]) -
 
 
 def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
-    """Reads a float .tflite: with its sidecar, or with what the user says.
+    """Reads a float .tflite: with its sidecar, or with what the user and its metadata say.
 
     Args:
         path: A float32 bundle, the .tflite in it, or any float .tflite.
@@ -271,6 +271,7 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     Raises:
         UnreadableFileError: It is no float .tflite.
         BadOptionError: Something is needed that neither the file nor the user says.
+        LabelCountError: There are more or fewer names than outputs.
     """
     bundle = find_sidecar(path)
     file = bundle.tflite if bundle is not None else path
@@ -281,7 +282,8 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
     if bundle is None:
         folded = fold_leading_affine(data, source=file)
         name = file.stem.removesuffix("-float32")
-        return understand(folded.data, folded.affine, hints(), name=name, source=file, origin={"file": file.name})
+        completed = _complete(hints(), data, file)
+        return understand(folded.data, folded.affine, completed, name=name, source=file, origin={"file": file.name})
     contract, manifest = bundle.contract, bundle.manifest
     name = bundle.name.removesuffix("-float32")
     return FloatModel(
@@ -294,3 +296,14 @@ def float_from_tflite(path: Path, hints: Callable[[], UserHints]) -> FloatModel:
         facts={key: manifest[key] for key in ("model", "weights") if key in manifest},
         untrained=name.endswith("-untrained"),
     )
+
+
+def _complete(hints: UserHints, data: bytes, file: Path) -> UserHints:
+    """Asks the file's metadata for what the user left out; names that a bundle could not hold are refused."""
+    if hints.labels and hints.input_range is not None:
+        return hints  # and damaged metadata is in nobody's way
+    completed = with_metadata(hints, data, source=file)
+    if hints.labels or not completed.labels:
+        return completed
+    names = parse_labels("\n".join(completed.labels), source=f"the labels in {file}", hint="pass --labels FILE")
+    return replace(completed, labels=names)

@@ -11,7 +11,7 @@ from mobile_deploy.bundle import Bundle
 from mobile_deploy.contract import Fit, ModelContract
 from mobile_deploy.evaluation.scoring import PictureAnswerer
 from mobile_deploy.models.model_files import looks_like_keras
-from mobile_deploy.pipeline.hints import UserHints, parse_meaning
+from mobile_deploy.pipeline.hints import UserHints, parse_meaning, with_metadata
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.sources import (
     convert_keras,
@@ -23,8 +23,6 @@ from mobile_deploy.recipes import resolve_recipes
 from mobile_deploy.tflite.graph import read_file, read_graph
 from mobile_deploy.tflite.interface import contract_for, infer_contract
 from mobile_deploy.tflite.isolated import IsolatedRunner
-from mobile_deploy.tflite.metadata import read_metadata
-from mobile_deploy.tflite.metadata_schema import TensorMetadata
 from mobile_deploy.tflite.runner import encode_pictures
 from mobile_deploy.variants.imagenet import wnids_of
 
@@ -171,23 +169,9 @@ def _of_bundle(bundle: Bundle, fit: Fit | None) -> Subject:
     )
 
 
-def _with_metadata(hints: UserHints, data: bytes, path: Path) -> UserHints:
-    """Completes what the user says by what the file's own metadata says: class names and the pixel range."""
-    metadata = read_metadata(data, source=path)
-    if metadata is None:
-        return hints
-    given = metadata.model.inputs[0] if metadata.model.inputs else TensorMetadata(name="")
-    input_range = hints.input_range
-    # A range for each channel is more than a contract says; then the user must.
-    if input_range is None and len(given.mean) == len(given.std) == 1 and given.std[0] > 0:
-        low, high = ((pixel - given.mean[0]) / given.std[0] for pixel in (0, 255))
-        input_range = (low, high)
-    return replace(hints, labels=hints.labels or metadata.labels, input_range=input_range)
-
-
 def _of_tflite(path: Path, hints: UserHints) -> Subject:
     data = read_file(path)
-    hints = _with_metadata(hints, data, path)
+    hints = with_metadata(hints, data, source=path)
     contract = infer_contract(
         read_graph(data, source=path),
         value_range=hints.input_range,

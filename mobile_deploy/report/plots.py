@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Two hues that every kind of colour vision tells apart; the lines differ in style and mark too.
 # Source: Okabe and Ito, Color Universal Design, 2008: blue and vermilion.
@@ -69,12 +70,97 @@ def draw_sqnr(points: Sequence[SqnrPoint], *, title: str, named: Sequence[int], 
         text.set_parse_math(False)  # a dollar sign in a name is no formula
     axes.set_ylabel("SQNR (dB), higher is better", color=_INK)
     axes.set_xlabel("layer, in execution order", color=_INK)
+    return _png(figure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One epoch of the diagram; what was not measured is None.
+
+    Attributes:
+        phase: Name of the phase it belongs to.
+        loss: Mean loss in training.
+        accuracy: Share of training examples that were right.
+        validation_loss: Mean loss on the validation pictures.
+        validation_accuracy: Share of those that were right.
+    """
+
+    phase: str
+    loss: float
+    accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+
+
+def draw_learning_curve(points: Sequence[CurvePoint], *, title: str) -> bytes:
+    """Draws loss and, where there are labels, accuracy by epoch.
+
+    Args:
+        points: All epochs of a run, in order; phases follow each other.
+        title: The heading.
+
+    Returns:
+        A PNG file.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH_INCHES, _HEIGHT_INCHES), dpi=_DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    losses = [(point.loss, point.validation_loss) for point in points]
+    rights = [(_percent(point.accuracy), _percent(point.validation_accuracy)) for point in points]
+    panels = {"loss": losses} | ({"right (%)": rights} if any(_has_values(pair) for pair in rights) else {})
+    all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, pairs) in zip(all_axes, panels.items(), strict=True):
+        _draw_epochs(axes, pairs, name=name)
+        _mark_phases(axes, [point.phase for point in points], named=axes is all_axes[0])
+    all_axes[-1].set_xlabel("epoch", color=_INK)
+    all_axes[0].legend(loc="upper right", frameon=False, fontsize=9)
+    figure.suptitle(title, x=0.01, ha="left", color=_INK).set_parse_math(False)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     target = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for the letter
         # Without this, the file would name the version that drew it.
         figure.savefig(target, format="png", metadata={"Software": None})
     return target.getvalue()
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share
+
+
+def _has_values(pair: tuple[float | None, ...]) -> bool:
+    return any(value is not None for value in pair)
+
+
+def _draw_epochs(axes: Axes, pairs: Sequence[tuple[float | None, float | None]], *, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = range(1, len(pairs) + 1)
+    train, validation = ([_shown(value) for value in values] for values in zip(*pairs, strict=True))
+    axes.plot(epochs, train, color=_LOCAL, linestyle="-", marker="o", markersize=4, label="training")
+    if any(map(math.isfinite, validation)):
+        axes.plot(epochs, validation, color=_CUMULATIVE, linestyle="--", marker="s", markersize=4, label="validation")
+    axes.set_ylabel(name, color=_INK)
+    _plain(axes)
+    axes.set_xlim(0.5, len(pairs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _mark_phases(axes: Axes, phases: Sequence[str], *, named: bool) -> None:
+    """Draws a line where a phase begins, with its name above the diagram."""
+    for position, phase in enumerate(phases):
+        if position and phase == phases[position - 1]:
+            continue
+        if position:
+            axes.axvline(position + 0.5, color="#999999", linewidth=0.8, linestyle=":")
+        if named:
+            start = axes.get_xaxis_transform()
+            axes.text(position + 0.55, 1.02, phase, transform=start, fontsize=9, color=_INK, parse_math=False)
 
 
 def _label(name: str) -> str:
@@ -88,6 +174,10 @@ def _draw_lines(axes: Axes, points: Sequence[SqnrPoint]) -> None:
     cumulative, local = ([_shown(v) for v in values] for values in zip(*map(_values, points), strict=True))
     axes.plot(positions, cumulative, color=_CUMULATIVE, linestyle="--", marker="s", markersize=4)
     axes.plot(positions, local, color=_LOCAL, linestyle="-", marker="o", markersize=4)
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

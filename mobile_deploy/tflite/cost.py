@@ -69,14 +69,14 @@ class LayerCost:
 
     Attributes:
         op: The operator.
-        output: The first tensor it makes.
+        output: The first tensor it makes; None for one that only changes state.
         mult_adds: Multiplications, each with its addition.
         constant_bytes: Bytes of the stored tensors it reads.
         alive_bytes: Bytes of the activations that are alive while it runs.
     """
 
     op: OpRecord
-    output: TensorRecord
+    output: TensorRecord | None
     mult_adds: int
     constant_bytes: int
     alive_bytes: int
@@ -195,7 +195,7 @@ def layer_costs(graph: Graph) -> tuple[LayerCost, ...]:
     return tuple(
         LayerCost(
             op=op,
-            output=graph.tensors[op.outputs[0]],
+            output=graph.tensors[op.outputs[0]] if op.outputs else None,
             mult_adds=mult_adds(graph, op),
             constant_bytes=sum(tensor_bytes(graph.tensors[i]) for i in {*op.inputs} if _is_stored(graph, i)),
             alive_bytes=alive,

@@ -132,18 +132,19 @@ def _op_record(index: int, op: Any, codes: list[Any]) -> OpRecord:  # noqa: ANN4
     )
 
 
-def graph_of(model: Any, *, source: object) -> Graph:  # noqa: ANN401
+def graph_of(model: Any, *, source: object, any_subgraphs: bool = False) -> Graph:  # noqa: ANN401
     """Describes a parsed model.
 
     Args:
         model: A ModelT from `load_model`.
         source: What to name in errors: a path.
+        any_subgraphs: Whether there may be what comes with more subgraphs: operators without a result.
 
     Returns:
         Its records.
 
     Raises:
-        UnreadableFileError: An index points outside its table.
+        UnreadableFileError: An index points outside its table, or an operator lacks what every runtime needs.
     """
     subgraph = model.subgraphs[0]
     try:
@@ -159,7 +160,7 @@ def graph_of(model: Any, *, source: object) -> Graph:  # noqa: ANN401
         signatures=tuple(_text(signature.signatureKey) for signature in model.signatureDefs or ()),
         model=model,
     )
-    check_soundness(graph, source=source)
+    check_soundness(graph, source=source, any_subgraphs=any_subgraphs)
     return graph
 
 
@@ -187,7 +188,8 @@ def read_graph(data: bytes, *, source: object = "the .tflite", any_subgraphs: bo
     Args:
         data: The file's bytes.
         source: What to name in errors: a path.
-        any_subgraphs: Whether there may be more subgraphs than one; the first is described.
+        any_subgraphs: Whether there may be more subgraphs than one, of which the first is described, and operators
+            without a result, such as the one that sets variables by running another subgraph.
 
     Returns:
         Its tensors and operators.
@@ -195,4 +197,5 @@ def read_graph(data: bytes, *, source: object = "the .tflite", any_subgraphs: bo
     Raises:
         UnreadableFileError: The bytes are no .tflite or are damaged.
     """
-    return graph_of(load_model(data, source=source, any_subgraphs=any_subgraphs), source=source)
+    model = load_model(data, source=source, any_subgraphs=any_subgraphs)
+    return graph_of(model, source=source, any_subgraphs=any_subgraphs)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mobile_deploy.tflite.graph import ABSENT, WEIGHTED_OPS, Graph, OpRecord, TensorRecord
 
 _BYTE = ("int8", "uint8")
+_HANDLE = "resource"  # a variable's name, not its values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +55,21 @@ def computing_types(graph: Graph) -> Mapping[int, str]:
 
     Returns:
         By the operator's index: "int8", "float32 > uint8" where it converts, "float32 with int8 weights" where the
-        weights are stored in another type.
+        weights are stored in another type; empty for one without inputs and outputs.
     """
     stored = {op.index: kernel.dtype for op, kernel in kernels_of(graph)}
     return {op.index: _types(graph, op, stored.get(op.index)) for op in graph.ops}
 
 
 def _types(graph: Graph, op: OpRecord, kernel: str | None) -> str:
-    first = next((graph.tensors[i].dtype for i in op.inputs if i != ABSENT), "")
-    last = graph.tensors[op.outputs[0]].dtype
+    given = (graph.tensors[i].dtype for i in op.inputs if i != ABSENT)
+    # Who reads or writes a variable is given its handle first.
+    first = next((dtype for dtype in given if dtype != _HANDLE), "")
+    last = graph.tensors[op.outputs[0]].dtype if op.outputs else ""
     if op.name in ("QUANTIZE", "DEQUANTIZE", "CAST"):
         return f"{first} > {last}"
     # Some operators have a shape or axis for a first input.
-    computed = last if first == "int32" else first or last
+    computed = (last if first == "int32" else first) or first or last
     return computed if kernel in (None, computed) else f"{computed} with {kernel} weights"
 
 
@@ -90,7 +93,7 @@ def file_precision(graph: Graph) -> str:
     """
     types = computing_types(graph)
     weighted = Counter(types[op.index] for op, _ in kernels_of(graph))
-    counts = weighted or Counter(types.values())
+    counts = weighted or Counter(name for name in types.values() if name not in ("", _HANDLE))
     named = [(_NAMES.get(name, name), count) for name, count in counts.most_common()]
     if len(named) == 1:
         return named[0][0]

@@ -82,16 +82,6 @@ def at_most_axes(most: int) -> Condition:
     )
 
 
-def axes_in(allowed: AbstractSet[int], words: str) -> Condition:
-    """Asks that a reduction runs along these axes alone, counted from 0."""
-
-    def holds(view: OpView) -> bool:
-        axes, rank = view.numbers(1), len(view.inputs[0].shape)
-        return axes is not None and {axis % rank if rank else axis for axis in axes} <= allowed
-
-    return Condition(words=words, holds=holds)
-
-
 def input_counts(fewest: int, most: int) -> Condition:
     """Asks for so many inputs."""
     words = f"{fewest} inputs" if fewest == most else f"{fewest} to {most} inputs"
@@ -233,9 +223,6 @@ NO_MASKS = Condition(
 )
 NO_NEW_AXES = Condition(words="no ellipsis or new axis", holds=lambda view: _masks(view, "ellipsisMask", "newAxisMask"))
 UNIT_STEPS = Condition(words="steps of 1", holds=lambda view: {*(view.numbers(3) or (0,))} == {1})
-NOT_WIDE = Condition(
-    words="no 32-bit values", holds=lambda view: all(tensor.dtype != "int32" for tensor in view.activations)
-)
 DEPTHWISE_FITS = Condition(
     words="as many kernels as output channels",
     holds=lambda view: len(view.inputs) > 1 and view.inputs[1].shape[-1:] == view.outputs[0].shape[-1:],

@@ -75,7 +75,7 @@ def operator_layer() -> Any:  # noqa: ANN401  # a class of an untyped library
             self.constant, self.constant_position = constant, constant_position
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def call(self, inputs: Any) -> Any:  # noqa: ANN401
+        def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401
             values = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
             if self.constant is not None:
                 values.insert(self.constant_position, tf.constant(self.constant, values[0].dtype))

@@ -7,7 +7,8 @@ from fakes.faults import with_ranges
 
 from mobile_deploy.evaluation.bench import FilePair
 from mobile_deploy.evaluation.gains import measure_gains
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.tflite.graph import read_graph
 
 

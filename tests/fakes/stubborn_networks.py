@@ -6,7 +6,7 @@ import numpy as np
 from fakes.layered_file import INPUT, RELU6, LayeredFile, pictures
 from PIL import Image
 
-from mobile_deploy.evaluation.parity import read_logits
+from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.tflite.graph import load_model
 from mobile_deploy.tflite.write import serialize
 

@@ -15,7 +15,8 @@ from fakes.tiny_bundles import SIDE, edit_manifest, make_tiny_bundles, tflite_of
 from mobile_deploy.bundle import load_bundle
 from mobile_deploy.data.samples import load_pictures
 from mobile_deploy.errors import BadOptionError, BadPictureError, LabelCountError
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.verify import verify
 from mobile_deploy.tflite.runner import Runner

@@ -21,8 +21,9 @@ from mobile_deploy.contract import Fit
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.errors import BadDatasetError, BadOptionError, OutputNotWritableError, UnreadableFileError
 from mobile_deploy.evaluation.accuracy import Accuracy
+from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.evaluation.metrics import Confusion
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.evaluate import _Bars, evaluate
 from mobile_deploy.pipeline.evaluation_results import MissedBarError
 from mobile_deploy.statistics import mcnemar_exact, paired_difference, wilson

@@ -25,7 +25,7 @@ from mobile_deploy.errors import (
     UntrustedModelError,
     UsageError,
 )
-from mobile_deploy.evaluation.parity import read_logits
+from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.results import AuditFailedError
 from mobile_deploy.tflite.graph import read_graph

@@ -210,6 +210,49 @@ def test_of_several_subgraphs_the_first_is_described(tmp_path):
     assert label.warnings[0].startswith("2 subgraphs")
 
 
+def counting_its_runs(tmp_path) -> bytes:
+    """row -> dense, plus how often it was run: a variable that a second subgraph sets to 0."""
+    import tensorflow as tf
+
+    class Counting(tf.Module):
+        def __init__(self):
+            self.kernel = tf.Variable(tf.ones((3, 4)))
+            self.runs = tf.Variable(0.0, name="runs")
+
+        @tf.function(input_signature=[tf.TensorSpec((1, 3), tf.float32, name="row")])
+        def __call__(self, row):
+            self.runs.assign_add(1.0)
+            return tf.matmul(row, self.kernel) + self.runs
+
+    made = Counting()
+    tf.saved_model.save(made, str(tmp_path / "counting"))
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "counting"))
+    converter.experimental_enable_resource_variables = True
+    return converter.convert()
+
+
+def test_operators_without_a_result_have_their_line_in_the_label(tmp_path):
+    label = label_of(tmp_path, counting_its_runs(tmp_path))
+    assert (label.precision, label.mult_adds) == ("float32", 12)
+    types = {layer.op.name: kind for layer, kind in zip(label.layers, label.types, strict=True)}
+    assert types == {
+        "CALL_ONCE": "",
+        "VAR_HANDLE": "resource",
+        "READ_VARIABLE": "float32",
+        "ADD": "float32",
+        "ASSIGN_VARIABLE": "float32",
+        "FULLY_CONNECTED": "float32",
+    }
+    told = {layer["op"]: layer for layer in json.loads(json.dumps(label.to_json(), allow_nan=False))["layers"]}
+    for name in ("CALL_ONCE", "ASSIGN_VARIABLE"):
+        assert (told[name]["name"], told[name]["output_shape"], told[name]["output_dtype"]) == (None, None, None)
+    rows = {row[1]: row for row in label.layer_table().rows}
+    assert rows["CALL_ONCE"][2:4] == (None, None)
+    assert rows["ASSIGN_VARIABLE"][2:4] == (None, None)
+    assert "CALL_ONCE " in str(label)
+    assert label.warnings[0].startswith("2 subgraphs")
+
+
 def test_an_open_size_is_a_question_mark(tmp_path):
     file = TfliteFile()
     image = file.tensor((1, 4), name="image")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.recipes import DEFAULT_SAMPLES, RECIPES
 from mobile_deploy.tflite import child
 from mobile_deploy.tflite.graph import load_model, read_graph
+from mobile_deploy.tflite.metadata import attach_metadata
 from mobile_deploy.tflite.write import serialize
 
 OTHERS = ("float16", "dynamic", "int8", "int16x8")
@@ -38,6 +40,14 @@ OTHERS = ("float16", "dynamic", "int8", "int16x8")
 def bare(bundles, tmp_path) -> Path:
     """The float file on its own, away from its bundle."""
     return Path(shutil.copy(bundles["float32"].tflite, tmp_path / "net-float32.tflite"))
+
+
+@pytest.fixture
+def silent(bundles, tmp_path) -> Path:
+    """The float file on its own, without metadata."""
+    path = tmp_path / "net-float32.tflite"
+    path.write_bytes(without_metadata(bundles["float32"]))
+    return path
 
 
 def without_metadata(bundle) -> bytes:
@@ -98,7 +108,63 @@ def test_another_input_range_reaches_the_input_quantization(bare, pictures, tmp_
     contract = made.bundles[0].contract
     assert (contract.input.low, contract.input.high) == (0, 1)
     assert contract.input.quantization == Quantization(scale=1 / 255, zero_point=0)
-    assert contract.labels[:2] == ("class 0", "class 1")
+    assert any("pixels 0 to 255 are 0 to 1, as --input-range says" in note for note in made.notes)
+
+
+def test_a_bare_file_says_names_and_range_in_its_metadata(bundles, bare, tmp_path):
+    made = quantize(bare, quant=("int8", "float32"), fit=IMAGENET_FIT, calibration="builtin", output=tmp_path / "o")
+    bundle, first = made.bundles[0], bundles["int8"]
+    assert bundle.contract == first.contract
+    assert without_metadata(bundle) == without_metadata(first)
+    assert made.notes[:2] == (
+        "At the input, pixels 0 to 255 are -1 to 1, as the file's metadata says.",
+        "The output, 1000 values, is read as softmax, with the class names of the file's metadata.",
+    )
+
+
+def test_a_file_without_metadata_has_numbered_classes(silent, pictures, tmp_path):
+    made = quantize(silent, input_range=(-1, 1), fit="stretch", calibration=pictures, output=tmp_path / "o")
+    assert made.bundles[0].contract.labels[:2] == ("class 0", "class 1")
+
+
+def test_imagenet_names_in_the_metadata_are_scored_on_folders_named_by_wnid(bare, tmp_path):
+    write_pictures(tmp_path / "labelled" / "n02123045", 2)  # tabby
+    made = quantize(bare, quant=["float16"], fit=IMAGENET_FIT, data=tmp_path / "labelled", output=tmp_path / "o")
+    assert made.files[0].accuracy.top1.total == 2
+
+
+def named(bundles, path: Path, labels: tuple[str, ...]) -> Path:
+    """The float file with other names in its metadata."""
+    bundle = bundles["float32"]
+    contract = replace(bundle.contract, labels=labels)
+    path.write_bytes(attach_metadata(without_metadata(bundle), contract, name="net"))
+    return path
+
+
+@pytest.mark.parametrize(("odd", "problem"), [("", "line 3 is blank"), ("\x1b[2J", "line 3 holds a control character")])
+def test_names_in_the_metadata_that_no_bundle_holds_are_refused_unless_others_are_given(
+    odd, problem, bundles, pictures, tmp_path
+):
+    path = named(bundles, tmp_path / "net.tflite", ("a", "b", odd, *(f"c{i}" for i in range(997))))
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"thing {i}\n" for i in range(1000)))
+    given = {"fit": "stretch", "calibration": pictures, "output": tmp_path / "o"}
+    with pytest.raises(UnreadableFileError, match=rf"the labels in .*net\.tflite: {problem}") as failure:
+        quantize(path, **given)
+    assert failure.value.hint == "pass --labels FILE"
+    assert quantize(path, labels=labels, **given).bundles[0].contract.labels[2] == "thing 2"
+
+
+def test_metadata_that_is_damaged_is_in_nobodys_way_where_all_is_said(bundles, bare, pictures, tmp_path):
+    data = bytearray(bare.read_bytes())
+    at = data.find(b"M001")
+    data[at - 4 : at] = b"\xff\xff\xff\xff"
+    bare.write_bytes(data)
+    given = {"fit": "stretch", "calibration": pictures, "output": tmp_path / "o"}
+    with pytest.raises(UnreadableFileError, match="its metadata is damaged"):
+        quantize(bare, **given)
+    made = quantize(bare, labels=bundles["float32"].directory / "labels.txt", input_range=(-1, 1), **given)
+    assert made.bundles[0].contract.labels == bundles["float32"].contract.labels
 
 
 def test_one_recipe_and_a_crop_rule_may_be_plain_words(bare, pictures, tmp_path):
@@ -119,12 +185,12 @@ def test_a_bundle_of_imagenet_classes_is_scored_on_folders_named_by_wnid(bundles
 
 
 @pytest.mark.parametrize("missing", ["--fit", "--input-range", "--calibration"])
-def test_what_a_bare_file_does_not_say_must_be_said(missing, bare, pictures, tmp_path):
+def test_what_a_bare_file_does_not_say_must_be_said(missing, silent, pictures, tmp_path):
     said = {"--fit": {"fit": Fit(kind="stretch")}, "--input-range": {"input_range": (-1, 1)}}
     said["--calibration"] = {"calibration": pictures}
     arguments = {key: value for option in said if option != missing for key, value in said[option].items()}
     with pytest.raises(BadOptionError, match=missing) as failure:
-        quantize(bare, output=tmp_path / "o", **arguments)
+        quantize(silent, output=tmp_path / "o", **arguments)
     assert failure.value.exit_code == 2
     assert not (tmp_path / "o").exists()
 

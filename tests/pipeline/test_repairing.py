@@ -12,7 +12,8 @@ import pytest
 from fakes.layered_file import INPUT, RELU, RELU6, LayeredFile, pictures, scaled_unevenly, small_mobilenet
 
 from mobile_deploy.contract import InputContract
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline import repairing
 from mobile_deploy.pipeline.float_model import FloatModel
 from mobile_deploy.pipeline.repairing import RepairBench, RepairReport

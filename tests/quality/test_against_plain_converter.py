@@ -15,7 +15,8 @@ from mobile_deploy.bundle import Bundle
 from mobile_deploy.contract import IMAGENET_FIT
 from mobile_deploy.data.datasets import LabelledPictures, load_dataset
 from mobile_deploy.data.images import load_picture
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.recipes import REPAIRS

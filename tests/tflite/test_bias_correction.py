@@ -5,7 +5,7 @@ import pytest
 from fakes.tflite_file import TfliteFile
 
 from mobile_deploy.contract import Fit, InputContract
-from mobile_deploy.evaluation.parity import read_logits
+from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.recipes import resolve_recipes
 from mobile_deploy.tflite import quantize as quantize_module
 from mobile_deploy.tflite.bias_correction import correct_biases, rounding_error

@@ -7,7 +7,7 @@ import pytest
 from fakes.layered_file import INPUT, NONE, RELU, RELU6, LayeredFile, pictures, scaled_unevenly, small_mobilenet
 
 from mobile_deploy.errors import UnreadableFileError
-from mobile_deploy.evaluation.parity import read_logits
+from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.tflite.bias_correction import rounding_error
 from mobile_deploy.tflite.calibrate import measure_ranges
 from mobile_deploy.tflite.channel_weights import ChannelWeights

@@ -233,7 +233,29 @@ def test_an_operator_that_reads_its_own_result_is_refused():
 def test_a_file_without_ends_is_refused(where):
     file = example()
     setattr(file.graph, where, [])
-    refused(file, "lacks an input, an output")
+    refused(file, "lacks an input or an output")
+
+
+def changing_state(name: str, *, custom: bool = False) -> bytes:
+    """A file with an operator that gives nothing back."""
+    file = example()
+    file.op(name, [3], 3, custom=custom)
+    file.graph.operators[-1].outputs = []
+    return file.to_bytes()
+
+
+@pytest.mark.parametrize(("name", "custom"), [("CALL_ONCE", False), ("ASSIGN_VARIABLE", False), ("FlexAssert", True)])
+def test_an_operator_that_only_changes_state_is_read_where_that_is_allowed(name, custom):
+    data = changing_state(name, custom=custom)
+    assert read_graph(data, any_subgraphs=True).ops[-1].outputs == ()
+    with pytest.raises(UnreadableFileError, match=f"its operator 2, {name}, has no result"):
+        read_graph(data)
+
+
+@pytest.mark.parametrize(("name", "custom"), [("SOFTMAX", False), ("DEQUANTIZE", False), ("SOFTMAX", True)])
+def test_no_other_operator_may_lack_its_result(name, custom):
+    with pytest.raises(UnreadableFileError, match=f"its operator 2, {name}, has no result"):
+        read_graph(changing_state(name, custom=custom), any_subgraphs=True)
 
 
 def test_a_constant_that_is_cut_short_is_refused():

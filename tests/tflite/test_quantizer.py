@@ -9,7 +9,8 @@ from fakes.tflite_file import RELU, TfliteFile
 
 from mobile_deploy.contract import Fit, InputContract, Quantization
 from mobile_deploy.errors import BadOptionError, UnreadableFileError
-from mobile_deploy.evaluation.parity import logit_sqnr_db, read_logits
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.recipes import RECIPES, resolve_recipes
 from mobile_deploy.tflite import quantize as quantize_module
 from mobile_deploy.tflite.audit import float_ops_of
