@@ -48,6 +48,7 @@
         │   └── LambdaLayerError
         ├── CustomLayerError
         ├── NotTheTwinError                 in tflite/twins.py
+        ├── UntrainableError                in training/twin.py
         └── BundleChangedError              in bundle.py
 
 A message says what failed with the value, then what is allowed; `hint` is the next command or step.

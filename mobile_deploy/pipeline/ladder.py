@@ -192,8 +192,8 @@ def _files(
             yield name, draft, ()
     sound = [draft for draft in made if not draft.audit.problems]
     base = max(sound, key=lambda draft: draft.repairs.sqnr_db if draft.repairs is not None else 0.0, default=None)
+    # Layers in float start from `base` all the same: trained biases make up for rounding that float does not do.
     if base is not None and (trained := _trained(drafter, base, tuner)) is not None:
-        base = trained
         yield trained.method, trained, ()
     if budget.runs_int16:
         with progress.stage(f"make {WIDE}"):
