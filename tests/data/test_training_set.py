@@ -23,7 +23,6 @@ from mobile_deploy.errors import (
     EmptyClassError,
     InputDataError,
     SingleClassError,
-    StrangeClassError,
     TooFewInClassError,
     UnreadableFileError,
 )
@@ -81,6 +80,14 @@ def test_a_table_numbers_its_classes_and_may_name_them(tmp_path):
     listing = list_training(tmp_path)
     assert listing.classes == ("n01", "dog", "class 2")
     assert by_name(listing) == {"images/a.png": "dog", "b.png": "n01", "c.png": "class 2"}
+
+
+def test_an_offset_is_for_the_labels_of_a_network_alone(tmp_path):
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        put(folder, "a.png", "b.png")
+        write_table(folder, "a.png,0,cat", "b.png,1,dog")
+    listing = list_training(tmp_path / "one", validation=tmp_path / "other", label_offset=1)
+    assert listing.labels == (0, 1, 0, 1)
 
 
 def test_a_table_with_a_gap_in_its_indices_is_refused(tmp_path):
@@ -163,12 +170,24 @@ def test_train_may_be_the_name_of_a_class(tmp_path):
 
 def test_a_class_that_is_only_validated_on_is_refused(tmp_path):
     put(tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png", "val/bird/e.png")
-    labels = ("bird", "cat", "dog")
-    with pytest.raises(StrangeClassError, match="nothing to train on has the class 'bird'") as caught:
-        list_training(tmp_path, labels=labels)
-    assert caught.value.names == ("bird",)
     with pytest.raises(InputDataError, match="bird"):
         list_training(tmp_path)
+
+
+def test_a_class_that_the_network_knows_may_be_validated_on_alone(tmp_path):
+    put(tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png", "val/bird/e.png")
+    listing = list_training(tmp_path, labels=("bird", "cat", "dog"))
+    assert listing.labels == (1, 2, 0, 1, 2)
+    assert "Class 'bird' is validated on and not trained on." in listing.notes
+
+
+def test_a_class_index_that_is_only_validated_on_is_refused(tmp_path):
+    for side, indices in (("train", (0, 1)), ("more", (0, 1, 2))):
+        put(tmp_path, *(f"{side}/{i}.png" for i in indices))
+        rows = "".join(f"{i}.png,{i},name {i}\n" for i in indices)
+        (tmp_path / side / "labels.csv").write_text(f"filename,class_index,name\n{rows}")
+    with pytest.raises(InputDataError, match="2"):
+        list_training(tmp_path / "train", validation=tmp_path / "more")
 
 
 # What is refused.
@@ -251,6 +270,12 @@ def test_each_class_gives_its_share_and_at_least_one_picture(tmp_path):
     assert sorted([*pictures.train, *pictures.validation]) == list(range(35))
 
 
+def test_the_largest_share_leaves_every_class_a_picture_to_train_on(tmp_path):
+    put_classes(tmp_path, ant=2, bee=9)
+    pictures = load(tmp_path, share=0.9)
+    assert [int((pictures.labels[pictures.train] == label).sum()) for label in range(2)] == [1, 1]
+
+
 def test_the_split_hangs_on_seed_and_content_not_on_names_or_order(tmp_path):
     put_classes(tmp_path / "one", cat=12, dog=12)
     first = load(tmp_path / "one", seed=1)
@@ -274,7 +299,7 @@ def test_copies_of_a_file_stay_on_one_side_and_are_told(tmp_path):
         trained = {name.replace("copy", "0") for name in names_of(pictures, "train")}
         assert not held & trained
     (note,) = pictures.notes
-    assert note.startswith("6 pictures are there more than once: cat/00.png = cat/copy0.png; ")
+    assert note.startswith("Copies of one picture (6): cat/00.png = cat/copy0.png; ")
     assert len(pictures.card.duplicates) == 6
 
 
@@ -282,11 +307,11 @@ def test_a_copy_on_the_other_side_of_a_given_split_or_in_another_class_is_told(t
     put(tmp_path, "train/cat/a.png", "train/dog/b.png", "val/dog/c.png")
     shutil.copy(tmp_path / "train/cat/a.png", tmp_path / "val/dog/a.png")
     notes = load(tmp_path).notes
-    assert [note.split(":")[0] for note in notes] == [
-        "1 pictures are there more than once",
-        "1 of them are both for training and for validation, so that validation flatters",
-        "1 of them are there under two classes, one of which is wrong",
-    ]
+    assert notes == (
+        "Copies of one picture (1): train/cat/a.png = validation/dog/a.png.",
+        "Copies on both sides, so that validation flatters (1): train/cat/a.png = validation/dog/a.png.",
+        "Copies under two classes, one of which is wrong (1): train/cat/a.png = validation/dog/a.png.",
+    )
 
 
 def test_a_bad_picture_is_named_and_left_out_of_both_sides(tmp_path):
