@@ -29,10 +29,14 @@ def activations() -> Mapping[str, Callable[[Any], Any]]:
     """Gives the fused activations by name, known to tf_keras so that layers with them can be cloned."""
     import tensorflow as tf
 
+    # Functions with names: tf_keras does not clone lambdas, whatever they are registered as.
+    def relu_n1_to_1(x: Any) -> Any:  # noqa: ANN401
+        return tf.clip_by_value(x, -1.0, 1.0)
+
     functions = {
-        "NONE": lambda x: x,
+        "NONE": tf.identity,
         "RELU": tf.nn.relu,
-        "RELU_N1_TO_1": lambda x: tf.clip_by_value(x, -1.0, 1.0),
+        "RELU_N1_TO_1": relu_n1_to_1,
         "RELU6": tf.nn.relu6,
         "TANH": tf.tanh,
     }

@@ -143,9 +143,7 @@ def test_all_validation_examples_count_once(tf_keras, examples):
 def test_the_average_is_the_result_and_is_what_is_judged(tf_keras):
     feed, validation, recorder = color_feed(), color_feed(9, seed=3), Recorder()
     model = tiny_network(tf_keras)
-    result = train(
-        model, phase=replace(PHASE, ema=0.9), feed=feed, validation=validation, hooks=[recorder]
-    )
+    result = train(model, phase=replace(PHASE, ema=0.9), feed=feed, validation=validation, hooks=[recorder])
     outputs = model.predict(validation.columns["image"] * PIXELS.scale + PIXELS.offset, verbose=0)
     expected = float(np.mean(cross_entropy(outputs, validation.columns)))
     assert result.curve[-1].validation_loss == pytest.approx(expected, rel=1e-4)
@@ -320,7 +318,7 @@ def test_weights_that_the_last_step_ruined_are_never_saved(tf_keras, tmp_path):
         return cross_entropy(outputs, batch) + tf.sqrt(outputs[:, 0] * 0.0)
 
     folder = TrainingFolder(tmp_path / "run", identity={})
-    with pytest.raises(TrainingDivergedError, match="a weight is no finite number .*epoch 1, step 1,"):
+    with pytest.raises(TrainingDivergedError, match=r"a weight is no finite number .*epoch 1, step 1,"):
         train(tiny_network(tf_keras), feed=color_feed(8), loss=finite_without_gradient, folder=folder)
     assert list(folder.path.glob("*.npz")) == []
 
