@@ -13,7 +13,8 @@ A tour, from the ground up; a room imports only from rooms above it in this list
     models                     Keras networks from tables, weights, the user's own models
     tflite                     converting, calibrating, quantizing, auditing and running
     evaluation, report         accuracy and error by layer; tables, plots, sheets
-    pipeline                   the jobs: export, quantize, predict, evaluate, debug, inspect, verify, doctor
+    training                   fine-tuning, distillation, quantization-aware training, pruning, clustering
+    pipeline                   the jobs: export, train, quantize, predict, evaluate, debug, inspect, verify, doctor
     cli                        the command line: one module per command
 
 The names below are the Python API; the command line calls exactly these. They load on first use, so that importing the
@@ -21,6 +22,7 @@ package costs nothing and only what needs TensorFlow imports it.
 
     build_model(spec, keras=keras)   a Keras model from a row table
     export                           variant or Keras model to bundles
+    train                            variant or Keras model with a folder of pictures to bundles
     quantize                         float .tflite to bundles, without TensorFlow
     load_bundle                      a bundle from its folder
     predict                          what a bundle says to pictures
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from mobile_deploy.pipeline.inspect import inspect as inspect
     from mobile_deploy.pipeline.predict import predict as predict
     from mobile_deploy.pipeline.quantize import quantize as quantize
+    from mobile_deploy.pipeline.train import train as train
     from mobile_deploy.pipeline.verify import verify as verify
 
 # Spelled out a second time because type checkers read only the imports above, and Python only this.
@@ -57,6 +60,7 @@ _HOMES = {
     "load_bundle": "mobile_deploy.bundle",
     "predict": "mobile_deploy.pipeline.predict",
     "quantize": "mobile_deploy.pipeline.quantize",
+    "train": "mobile_deploy.pipeline.train",
     "verify": "mobile_deploy.pipeline.verify",
 }
 
@@ -70,6 +74,7 @@ __all__ = [
     "load_bundle",
     "predict",
     "quantize",
+    "train",
     "verify",
 ]
 

@@ -4,6 +4,7 @@
     ├── BelowBarError               exit 1  a result below the bar that was asked for
     │   ├── MissedBarError                  in pipeline/evaluation_results.py
     │   ├── VerificationFailedError         in pipeline/verification.py
+    │   ├── TrainedBelowBarError            in pipeline/train_result.py
     │   ├── AuditFailedError                in pipeline/results.py
     │   └── BudgetMissedError               in pipeline/results.py
     ├── UsageError                  exit 2  the request itself is wrong

@@ -29,10 +29,12 @@ def test_the_drawing_shows_every_class_under_its_parent():
         "bundle",
         "pipeline.evaluation_results",
         "pipeline.results",
+        "pipeline.train_result",
         "pipeline.verification",
         "tflite.convert",
         "tflite.quantize",
         "tflite.runner",
+        "training.twin",
     ):
         import_module(f"mobile_deploy.{module}")
     ours = [kind for kind in descendants(MobileDeployError) if kind.__module__.startswith("mobile_deploy.")]

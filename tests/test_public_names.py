@@ -21,6 +21,7 @@ FUNCTIONS = {
     "load_bundle": "mobile_deploy.bundle",
     "predict": "mobile_deploy.pipeline.predict",
     "quantize": "mobile_deploy.pipeline.quantize",
+    "train": "mobile_deploy.pipeline.train",
     "verify": "mobile_deploy.pipeline.verify",
 }
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import mobile_deploy
-from mobile_deploy.cli import debug, doctor, evaluate, export, inspect, predict, quantize, variants, verify
+from mobile_deploy.cli import debug, doctor, evaluate, export, inspect, predict, quantize, train, variants, verify
 from mobile_deploy.cli.interruption import interruption_remembered
 from mobile_deploy.cli.output import Problem, report_failure
 from mobile_deploy.errors import MobileDeployError, UsageError
@@ -27,6 +27,7 @@ PROGRAM = "mobile-deploy"
 COMMANDS: dict[str, Callable[..., None]] = {
     "export": export.run,
     "quantize": quantize.run,
+    "train": train.run,
     "predict": predict.run,
     "evaluate": evaluate.run,
     "debug": debug.run,

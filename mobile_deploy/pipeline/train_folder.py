@@ -1,0 +1,102 @@
+"""The folder that a training run leaves beside its bundles: what goes on, what it was, and what it came to.
+
+mobilenet_v3_small_1.0_224-training/
+    run.json, 01-head.npz, log.csv, curve.png, tensorboard/     see training/folder.py
+    weights.h5          a variant's float weights, for --weights FILE
+    validation/         labels.csv with the pictures that judged it, for evaluate --data DIR
+    training.json       the manifest: data card, recipe, seed, versions, curve, hashes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mobile_deploy.data.datasets import LABELS_FILE, LabelledPictures
+from mobile_deploy.errors import NothingToResumeError, TrainingExistsError
+from mobile_deploy.files import is_folder, refusals_named, write_file
+
+MANIFEST_NAME = "training.json"
+WEIGHTS_NAME = "weights.h5"
+VALIDATION_NAME = "validation"
+SCHEMA_VERSION = 1
+
+_RUN_NAME = "run.json"
+
+
+def training_path(output: Path, model_name: str) -> Path:
+    """Names the folder of a run, such as "build/my-model-training"."""
+    return output / f"{model_name}-training"
+
+
+@contextmanager
+def claimed(path: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Makes the folder of a run, before anything slow begins, and takes it away again when the run did not begin.
+
+    Args:
+        path: The folder.
+        resume: Whether the run that is there shall go on. A folder in which none has begun yet is one that a kill left.
+        overwrite: Whether the run that is there may be replaced.
+
+    Raises:
+        NothingToResumeError: There is no such folder.
+        TrainingExistsError: A run is there, and neither `resume` nor `overwrite` is true.
+        OutputNotWritableError: The folder cannot be made.
+    """
+    if resume and not is_folder(path):
+        raise NothingToResumeError(path=path)
+    if not resume and not overwrite and (path / _RUN_NAME).is_file():
+        raise TrainingExistsError(path=path)
+    with refusals_named(path):
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # where a run has begun they are not empty
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+def write_validation(path: Path, pictures: LabelledPictures, classes: tuple[str, ...]) -> Path:
+    """Writes which pictures judged a run, so that `evaluate` can look at the very same ones.
+
+    Args:
+        path: The folder of the run.
+        pictures: They.
+        classes: Their class names in output order.
+
+    Returns:
+        A folder that `evaluate --data` takes.
+
+    Raises:
+        OutputNotWritableError: The system refused.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["filename", "class_index", "name"])
+    for file, index in zip(pictures.paths, pictures.indices, strict=True):
+        writer.writerow([file.resolve(), index, classes[index]])
+    write_file(path / VALIDATION_NAME / LABELS_FILE, text.getvalue().encode())
+    return path / VALIDATION_NAME
+
+
+def write_manifest(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes training.json.
+
+    Args:
+        path: The folder of the run.
+        content: JSON values.
+
+    Raises:
+        OutputNotWritableError: The system refused.
+    """
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, ensure_ascii=False, allow_nan=False)
+    write_file(path / MANIFEST_NAME, text.encode() + b"\n")
