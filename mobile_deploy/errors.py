@@ -12,6 +12,7 @@
     │   ├── BadOptionError
     │   ├── OutputExistsError
     │   ├── TrainingExistsError
+    │   ├── TrainingAtWorkError
     │   ├── NothingToResumeError
     │   ├── ResumeMismatchError
     │   └── UntrustedModelError
@@ -204,6 +205,14 @@ class TrainingExistsError(UsageError):
         )
 
 
+class TrainingAtWorkError(UsageError):
+    """Another process is training in a folder."""
+
+    def __init__(self, *, path: object) -> None:
+        self.path = path
+        super().__init__(f"another process is training in {path}", hint="wait until it is done, or name another -o DIR")
+
+
 class NothingToResumeError(UsageError):
     """A run was to go on, and there is none."""
 
@@ -372,13 +381,20 @@ class SingleClassError(InputDataError):
         count: How many pictures it has.
     """
 
-    def __init__(self, *, path: object, name: str, count: int) -> None:
+    def __init__(
+        self,
+        *,
+        path: object,
+        name: str,
+        count: int,
+        hint: str = "add a folder with pictures of everything else, and call it 'other'",
+    ) -> None:
         self.path = path
         self.name = name
         self.count = count
         super().__init__(
             f"cannot train on {path}: all {count} pictures are of one class, {name!r}; two are needed at least",
-            hint="add a folder with pictures of everything else, and call it 'other'",
+            hint=hint,
         )
 
 

@@ -25,6 +25,8 @@ GRANULARITIES: tuple[Granularity, ...] = ("per-channel", "per-tensor")
 
 # Most calibration pictures taken by default: ranges of MobileNet V2 no longer change much after about 100 photographs.
 DEFAULT_SAMPLES = 128
+# Recovery learns from them too, and from few it learns by heart.
+RECOVERY_SAMPLES = 500
 
 # How long int8 may be trained on the calibration pictures.
 DEFAULT_RECOVER_MINUTES = 4.0

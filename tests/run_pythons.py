@@ -51,7 +51,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def try_wheel(python: str, wheel: Path, folder: Path) -> str:
-    """Installs the locked packages and the wheel, exports V2 int8 and predicts a picture far from the checkout."""
+    """Installs the locked packages and the wheel, exports what ships with it and predicts, far from the checkout."""
     environment, elsewhere = folder / "environment", folder / "else where ü"
     elsewhere.mkdir()
     uv = Path(sys.executable).with_name("uv")
@@ -61,12 +61,13 @@ def try_wheel(python: str, wheel: Path, folder: Path) -> str:
     run(*install, "--require-hashes", "--requirement", REPOSITORY / "requirements.lock", cwd=folder)
     run(*install, "--no-deps", wheel, cwd=folder)
     command = inside / "mobile-deploy"
-    run(command, "export", "--variant", "v2", "--quant", "int8", "--weights", "none", cwd=elsewhere)
+    network = ("--variant", "v2", "--alpha", "0.35", "--resolution", "96", "--weights", "demo")
+    run(command, "export", *network, "--quant", "int8", "--calibration", "builtin", cwd=elsewhere)
     where = "import mobile_deploy.data.calibration as c; print(next(c.builtin_calibration_dir().glob('images/*')))"
     picture = run(inside / "python", "-c", where, cwd=elsewhere).strip()
     if str(REPOSITORY) in picture:
         sys.exit(f"the wheel's own pictures were not found: {picture}")
-    return run(command, "predict", "build/mobilenet_v2_1.0_224-untrained-int8", picture, cwd=elsewhere)
+    return run(command, "predict", "build/mobilenet_v2_0.35_96-int8", picture, cwd=elsewhere)
 
 
 def main() -> None:

@@ -55,7 +55,9 @@ def run(
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads of an inference.")] = 1,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FILE.png", help="Draw the pictures with different answers; with --against."),
+        typer.Option(
+            "--sheet", metavar="FILE.png", help="Draw the pictures with the answers; with --against those that differ."
+        ),
     ] = None,
     fail_below: Annotated[
         str | None,
@@ -120,4 +122,4 @@ def _show(result: EvaluateResult, bars: dict[str, float | None], sheet: Path | N
         threads = "TensorFlow's own threads" if score.threads is None else f"threads: {score.threads}"
         typer.echo(f"{short}: latency is the median on this machine, decoding not counted; {threads}")
     if sheet is not None:
-        typer.echo(f"pictures with different answers: {sheet}")
+        typer.echo(f"pictures with {'their' if result.reference is None else 'different'} answers: {sheet}")

@@ -43,7 +43,6 @@ from mobile_deploy.cli.options import (
     split_list,
 )
 from mobile_deploy.cli.progress import make_progress
-from mobile_deploy.recipes import DEFAULT_SAMPLES
 
 
 def run(
@@ -59,11 +58,11 @@ def run(
     classes: ClassCountOption = None,
     no_top: Annotated[bool, typer.Option("--no-top", help="Features only: leave the classifier out.")] = False,
     weights: Annotated[
-        str, typer.Option("--weights", metavar="auto|imagenet|none|FILE", help="Weights of the variant.")
+        str, typer.Option("--weights", metavar="auto|imagenet|demo|none|FILE", help="Weights of the variant.")
     ] = "auto",
     labels: LabelsOption = None,
     calibration: CalibrationOption = None,
-    calibration_samples: CalibrationSamplesOption = DEFAULT_SAMPLES,
+    calibration_samples: CalibrationSamplesOption = None,
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,

@@ -115,7 +115,8 @@ CalibrationOption = Annotated[
     typer.Option("--calibration", metavar="DIR|builtin", help="Pictures to measure activation ranges on."),
 ]
 CalibrationSamplesOption = Annotated[
-    int, typer.Option("--calibration-samples", metavar="N", help="Most pictures to calibrate on.")
+    int | None,
+    typer.Option("--calibration-samples", metavar="N", help="Most pictures to calibrate on; 128, or 500 to recover."),
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Labelled pictures to measure accuracy on.")

@@ -1,4 +1,4 @@
-"""`mobile-deploy quantize`: from a float .tflite to audited bundles, without TensorFlow."""
+"""`mobile-deploy quantize`: from a float .tflite to audited bundles, without TensorFlow unless int8 shall recover."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from mobile_deploy.cli.options import (
     OverwriteOption,
     QuantOption,
     QuietOption,
+    RecoverMinutesOption,
+    RecoverOption,
     RepairOption,
     SeedOption,
     TargetOption,
@@ -34,10 +36,10 @@ from mobile_deploy.cli.options import (
     parse_fit,
     parse_points,
     parse_range,
+    recovery_time,
     split_list,
 )
 from mobile_deploy.cli.progress import make_progress
-from mobile_deploy.recipes import DEFAULT_SAMPLES
 
 
 def run(
@@ -45,13 +47,15 @@ def run(
     quant: QuantOption = "int8",
     labels: LabelsOption = None,
     calibration: CalibrationOption = None,
-    calibration_samples: CalibrationSamplesOption = DEFAULT_SAMPLES,
+    calibration_samples: CalibrationSamplesOption = None,
     fit: FitOption = None,
     input_range: InputRangeOption = None,
     output_meaning: OutputMeaningOption = None,
     io: IoOption = None,
     granularity: GranularityOption = "per-channel",
     repair: RepairOption = None,
+    recover: RecoverOption = False,
+    recover_minutes: RecoverMinutesOption = None,
     data: DataOption = None,
     max_drop: MaxDropOption = None,
     target: TargetOption = None,
@@ -90,6 +94,7 @@ def run(
                 overwrite=overwrite,
                 allow_float_ops=allow_float_ops,
                 golden=golden,
+                recover_minutes=recovery_time(recover, recover_minutes),
                 seed=seed,
                 progress=progress,
             ),

@@ -13,6 +13,7 @@ from mobile_deploy.cli.options import (
     AllowFloatOpsOption,
     AlphaOption,
     CalibrationOption,
+    CalibrationSamplesOption,
     FitOption,
     GoldenOption,
     GranularityOption,
@@ -115,7 +116,7 @@ def run(
         typer.Option("--clusters", metavar="N", help="Different values to leave in each kernel, such as 32."),
     ] = None,
     weights: Annotated[
-        str, typer.Option("--weights", metavar="auto|imagenet|none|FILE", help="What the variant starts from.")
+        str, typer.Option("--weights", metavar="auto|imagenet|demo|none|FILE", help="What the variant starts from.")
     ] = "auto",
     alpha: AlphaOption = 1.0,
     resolution: ResolutionOption = None,
@@ -128,12 +129,7 @@ def run(
     granularity: GranularityOption = "per-channel",
     repair: RepairOption = None,
     calibration: CalibrationOption = None,
-    calibration_samples: Annotated[
-        int | None,
-        typer.Option(
-            "--calibration-samples", metavar="N", help="Most pictures to calibrate on; 100, or 500 to recover."
-        ),
-    ] = None,
+    calibration_samples: CalibrationSamplesOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there, same settings.")] = False,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same bits every time on a GPU too, which costs speed.")

@@ -104,8 +104,8 @@ def load_calibration(
         UnreadableFileError: The folder is missing.
         CalibrationTooSmallError: Fewer than 10 pictures could be used.
     """
-    if samples is not None and samples < MINIMUM_COUNT:
-        raise BadOptionError(option="--calibration-samples", problem=f"{samples} is below {MINIMUM_COUNT}")
+    if samples is not None:
+        check_samples(samples)
     request = _Request(side=side, fit=fit, samples=samples, seed=seed, progress=progress)
     if isinstance(source, str | Path):
         folder = builtin_calibration_dir() if source == BUILTIN else Path(source)
@@ -122,6 +122,19 @@ def load_calibration(
             skipped=(f"{file.name} ({file.reason})" for file in skipped),
         )
     return _assemble(name, usable, skipped, request)
+
+
+def check_samples(samples: int) -> None:
+    """Refuses to measure ranges on too few pictures.
+
+    Args:
+        samples: Most pictures to take.
+
+    Raises:
+        BadOptionError: Fewer than 10.
+    """
+    if samples < MINIMUM_COUNT:
+        raise BadOptionError(option="--calibration-samples", problem=f"{samples} is below {MINIMUM_COUNT}")
 
 
 def builtin_calibration_dir() -> Path:

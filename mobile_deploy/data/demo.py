@@ -13,15 +13,17 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mobile_deploy.data.demo_objects import OBJECTS
 from mobile_deploy.data.demo_scene import photograph_object, photograph_texture
 from mobile_deploy.data.demo_textures import TEXTURES
+from mobile_deploy.data.images import Picture
 from mobile_deploy.errors import BadOptionError, MobileDeployError, OutputExistsError
 from mobile_deploy.files.paths import hidden_sibling, refusals_named
 
@@ -92,6 +94,24 @@ def draw_demo_picture(name: str, index: int, *, seed: int = 0, side: int = SIDE)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()
+
+
+def draw_demo_pictures(count: int, *, seed: int, side: int = SIDE) -> Iterator[Picture]:
+    """Draws pictures of all classes in turn, without writing them.
+
+    Args:
+        count: How many.
+        seed: Of the set.
+        side: Shorter side in pixels.
+
+    Yields:
+        (H, W, 3) uint8 RGB.
+    """
+    for number in range(count):
+        index, place = divmod(number, len(DEMO_CLASSES))
+        data = draw_demo_picture(DEMO_CLASSES[place], index, seed=seed, side=side)
+        with Image.open(io.BytesIO(data)) as picture:
+            yield np.asarray(picture)
 
 
 def _check(*, per_class: int, seed: int, side: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mobile_deploy.data.class_matching import ClassWords, Outputs
+from mobile_deploy.data.class_matching import ClassWords, Outputs, plain
 from mobile_deploy.data.datasets import LABELS_FILE, Listing, list_dataset
 from mobile_deploy.errors import BadDatasetError, EmptyClassError, SingleClassError, StrangeClassError
 from mobile_deploy.files import is_folder
@@ -85,6 +85,8 @@ def list_training(
     outputs = Outputs(labels=classes, wnids=tuple(wnids))
     # Where the classes come from the first side, its indices are the outputs, whatever the classes are called.
     offsets = (0, None) if labels is None else (label_offset, label_offset)
+    if labels is None and len(sides) == 2:
+        _refuse_strange_folders(sides[1], classes)
     matched = [side.match(outputs, label_offset=offset) for side, offset in zip(sides, offsets, strict=False)]
     _refuse_single_class(train_folder, matched[0].indices, classes)
     if len(sides) == 2:
@@ -92,6 +94,10 @@ def list_training(
         if strange and labels is None:
             raise StrangeClassError(path=sides[1].source, names=strange)
         notes = (*notes, *_about_strangers(strange))
+    notes = (
+        *notes,
+        *_about_absent([classes[index] for index in sorted({*range(len(classes))} - {*matched[0].indices})]),
+    )
     prefixes = ("",) if len(sides) == 1 else ("train/", "validation/")
     return TrainingListing(
         source=folder,
@@ -185,8 +191,25 @@ def _names(listing: Listing, prefix: str) -> tuple[str, ...]:
 
 
 def _refuse_single_class(folder: Path, indices: Sequence[int], classes: Sequence[str]) -> None:
-    if len(set(indices)) == 1:
-        raise SingleClassError(path=folder, name=classes[indices[0]], count=len(indices))
+    if len(set(indices)) > 1:
+        return
+    name, count = classes[indices[0]], len(indices)
+    if len(_below(folder / name)) > 1:  # an archive unpacked into a folder of its own
+        hint = f"if the folders in {folder / name} are the classes, give that one"
+        raise SingleClassError(path=folder, name=name, count=count, hint=hint)
+    raise SingleClassError(path=folder, name=name, count=count)
+
+
+def _refuse_strange_folders(listing: Listing, classes: Sequence[str]) -> None:
+    """Names folders to validate on that are none to train on; those named by index are matched by it."""
+    if listing.is_table:
+        return
+    known = {plain(name) for name in classes}
+    strange = sorted(
+        {words.name for words in listing.classes if words.index is None and plain(words.name) not in known}
+    )
+    if strange:
+        raise StrangeClassError(path=listing.source, names=strange)
 
 
 def _about_strangers(names: Sequence[str]) -> tuple[str, ...]:
@@ -195,6 +218,14 @@ def _about_strangers(names: Sequence[str]) -> tuple[str, ...]:
         return ()
     what = f"class {names[0]!r} is" if len(names) == 1 else f"{len(names)} classes, such as {names[0]!r}, are"
     return (f"{what[0].upper()}{what[1:]} validated on and not trained on.",)
+
+
+def _about_absent(names: Sequence[str]) -> tuple[str, ...]:
+    """Says what a network will hardly learn."""
+    if not names:
+        return ()
+    what = f"class {names[0]!r} has" if len(names) == 1 else f"{len(names):,} classes, such as {names[0]!r}, have"
+    return (f"{what[0].upper()}{what[1:]} no picture to train on.",)
 
 
 def _listed_names(names: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ from mobile_deploy.files import reason_in_words
 from mobile_deploy.models.config_scan import refuse_unsafe_layers
 from mobile_deploy.models.model_files import DAMAGE, MAX_WEIGHTS_BYTES, read_model_file
 
-_HINT = "--weights takes auto, imagenet, none, or the path of a .h5, .weights.h5 or .keras file"
+_HINT = "--weights takes auto, imagenet, demo, none, or the path of a .h5, .weights.h5 or .keras file"
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"

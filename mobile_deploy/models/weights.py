@@ -27,6 +27,7 @@ from mobile_deploy.errors import (
 from mobile_deploy.files import cache_directory, refusals_named, sha256_of_file, write_file
 from mobile_deploy.files.download import Progress, download
 from mobile_deploy.files.hashes import md5_of_file
+from mobile_deploy.models.demo_weights import DEMO, demo_weights_file
 from mobile_deploy.models.published import PUBLISHED_URL, PublishedWeights, published_weights
 from mobile_deploy.models.weight_files import read_arrays, read_structure
 from mobile_deploy.models.weight_matching import match_layers
@@ -34,7 +35,7 @@ from mobile_deploy.variants.registry import ModelSpec, get_variant
 
 MIRROR_VARIABLE = "MOBILE_DEPLOY_WEIGHTS_URL"
 
-WeightsKind = Literal["imagenet", "file", "none"]
+WeightsKind = Literal["imagenet", "demo", "file", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class WeightsOrigin:
     """Which weights a network has, for the record and for loading.
 
     Attributes:
-        kind: "imagenet" (published by Keras), "file" (given by the user) or "none" (untrained).
+        kind: "imagenet" (published by Keras), "demo" (shipped), "file" (given by the user) or "none" (untrained).
         name: Name of the file, without folders; empty for "none".
         sha256: Of the file, in hexadecimal digits; empty for "none".
         url: Where it was downloaded; empty for the others.
@@ -93,7 +94,7 @@ def resolve_weights(
 
     Args:
         choice: "imagenet" for the published file; "auto" for the same, but untrained when it is not in the cache and
-            there is no connection; "none" for untrained; anything else is the path of a file.
+            there is no connection; "demo" for the file that ships; "none" for untrained; anything else is a path.
         spec: The network.
         progress: Told the bytes of a download that are there, and those in all.
         base_url: A mirror of the published files; None for the environment variable MOBILE_DEPLOY_WEIGHTS_URL, or where
@@ -112,9 +113,12 @@ def resolve_weights(
         CacheNotWritableError: The cache cannot be written.
         UnreadableFileError: The given file holds no Keras weights.
         WeightsMismatchError: The given file belongs to another network.
+        BadOptionError: "demo", and the network is not the one that these are for.
     """
     if choice == "none":
         return WeightsOrigin(kind="none", note="Untrained, as asked for.")
+    if choice == DEMO:
+        return _shipped_file(spec)
     if choice not in ("auto", "imagenet"):
         return _given_file(Path(choice), spec)
     published = published_weights(spec)
@@ -165,6 +169,17 @@ def load_weights(model: Any, origin: WeightsOrigin, spec: ModelSpec) -> LoadedWe
 def _given_file(path: Path, spec: ModelSpec) -> WeightsOrigin:
     match_layers(read_structure(path), spec)
     return WeightsOrigin(kind="file", name=path.name, sha256=sha256_of_file(path), note="", path=path)
+
+
+def _shipped_file(spec: ModelSpec) -> WeightsOrigin:
+    path = demo_weights_file(spec)
+    return WeightsOrigin(
+        kind="demo",
+        name=path.name,
+        sha256=sha256_of_file(path),
+        note="Weights of the demo, trained on generated pictures: they know nothing else.",
+        path=path,
+    )
 
 
 def _published_file(

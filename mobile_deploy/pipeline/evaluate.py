@@ -18,7 +18,13 @@ from mobile_deploy.evaluation.distances import Distances, Side
 from mobile_deploy.evaluation.logits import logit_reader
 from mobile_deploy.evaluation.scoring import score
 from mobile_deploy.files import write_file
-from mobile_deploy.pipeline.evaluation_results import EvaluateResult, MissedBarError, name_flips
+from mobile_deploy.pipeline.answer_sheet import draw_answers
+from mobile_deploy.pipeline.evaluation_results import (
+    EvaluateResult,
+    MissedBarError,
+    name_answers,
+    name_flips,
+)
 from mobile_deploy.pipeline.flip_sheet import draw_flips
 from mobile_deploy.pipeline.hints import given_fit, given_labels
 from mobile_deploy.pipeline.model_score import ModelScore
@@ -61,7 +67,7 @@ def evaluate(
         output_meaning: What the output of a model without a bundle means, if it does not say so itself.
         resolution: Input side in pixels of a Keras file that leaves it open.
         threads: XNNPACK threads.
-        sheet: PNG to draw the pictures with different answers into; needs `against`.
+        sheet: PNG to draw pictures and answers into, the wrong ones first; with `against` those with different answers.
         fail_below: Least top-1 in percentage points.
         max_drop: Most that top-1 may lie below the reference's, in percentage points; needs `against`.
         progress: Who listens; nobody if None.
@@ -80,7 +86,7 @@ def evaluate(
     told = progress or SilentProgress()
     bars = _Bars(fail_below=fail_below, max_drop=max_drop)
     bars.check(has_reference=against is not None)
-    png = _checked_sheet(sheet, has_reference=against is not None)
+    png = None if sheet is None else check_png(sheet, option="--sheet")
     if threads < 1:
         raise BadOptionError(option="--threads", problem=f"{threads} is below 1")
     listing = list_dataset(Path(data))
@@ -102,7 +108,7 @@ def evaluate(
     result = asked.score(told)
     if png is not None:
         with told.stage("draw the contact sheet"):
-            write_file(png, draw_flips(result))
+            write_file(png, draw_answers(result) if against is None else draw_flips(result))
     missed = bars.missed(result)
     if missed:
         raise MissedBarError(result=result, missed=missed)
@@ -143,14 +149,6 @@ def _needs_reference(option: str, why: str) -> BadOptionError:
     return BadOptionError(option=option, problem=f"{why}, and there is none", hint="add --against BUNDLE|FILE")
 
 
-def _checked_sheet(sheet: Path | str | None, *, has_reference: bool) -> Path | None:
-    if sheet is None:
-        return None
-    if not has_reference:
-        raise _needs_reference("--sheet", "it shows pictures that two models answer differently")
-    return check_png(sheet, option="--sheet")
-
-
 def _outputs(subject: Subject) -> Outputs:
     return Outputs(labels=subject.contract.labels, wnids=subject.wnids)
 
@@ -182,7 +180,11 @@ class _Asked:
             for subject, answers in zip(self.subjects, told, strict=True)
         ]
         alone = EvaluateResult(
-            model=scores[0], pictures=len(told[0].positions), skipped=self.feed.skipped, notes=self._notes()
+            model=scores[0],
+            answers=name_answers(self.feed.paths, scores[0], told[0]),
+            pictures=len(told[0].positions),
+            skipped=self.feed.skipped,
+            notes=self._notes(),
         )
         if distances is None or pairs is None:
             return alone

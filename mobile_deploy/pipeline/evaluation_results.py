@@ -20,6 +20,49 @@ _TOP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredPicture:
+    """A picture with a model's answer.
+
+    Attributes:
+        path: The file.
+        truth: Name of its class.
+        answer: Name of the class that scored highest.
+        score: Its probability; None where there is none.
+        is_right: Whether both are the same class.
+    """
+
+    path: str
+    truth: str
+    answer: str
+    score: float | None
+    is_right: bool
+
+
+def name_answers(paths: Sequence[Path], score: ModelScore, told: Scored) -> tuple[AnsweredPicture, ...]:
+    """Puts names to what a model answered.
+
+    Args:
+        paths: All files of the dataset.
+        score: The model.
+        told: What it answered.
+
+    Returns:
+        One record for each picture that could be decoded, in the dataset's order.
+    """
+    is_right = told.correct
+    return tuple(
+        AnsweredPicture(
+            path=str(paths[position]),
+            truth=score.label(told.truths[place]),
+            answer=score.label(told.predictions[place]),
+            score=None if told.confidences is None else float(told.confidences[place]),
+            is_right=bool(is_right[place]),
+        )
+        for place, position in enumerate(told.positions)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlippedPicture:
     """A picture to which model and reference give different answers.
 
@@ -83,6 +126,7 @@ class EvaluateResult:
         model: The model that was asked about.
         reference: What it was compared with, or None.
         comparison: Both on the same pictures, or None.
+        answers: Every picture with the model's answer, in the dataset's order.
         flips: Pictures with different answers: those that only the reference got right first.
         pictures: How many pictures were scored.
         skipped: Files that could not be decoded and were left out.
@@ -92,6 +136,7 @@ class EvaluateResult:
     model: ModelScore
     reference: ModelScore | None = None
     comparison: Comparison | None = None
+    answers: tuple[AnsweredPicture, ...] = field(default=(), repr=False)
     flips: tuple[FlippedPicture, ...] = field(default=(), repr=False)
     pictures: int
     skipped: tuple[SkippedFile, ...] = ()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mobile_deploy.contract import IMAGENET_FIT, Fit
+from mobile_deploy.data.demo import DEMO_CLASSES, draw_demo_pictures
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.files import check_writable
+from mobile_deploy.models.demo_weights import DEMO, check_demo_classes
 from mobile_deploy.pipeline.calibrating import (
     CalibrationSource,
     background_thread,
@@ -26,11 +29,13 @@ from mobile_deploy.pipeline.sources import (
     float_from_variant,
     name_classes,
 )
-from mobile_deploy.recipes import DEFAULT_SAMPLES
 from mobile_deploy.tflite.trial import TrialProcess
 from mobile_deploy.variants.counts import check_fits_tflite
 from mobile_deploy.variants.imagenet import IMAGENET_CLASS_COUNT
 from mobile_deploy.variants.registry import ModelSpec, make_spec, unpublished_notes
+
+# Seed of the pictures that the demo's weights are calibrated on; they were trained on those of seed 0.
+_UNSEEN = 1
 
 
 def export(
@@ -48,7 +53,7 @@ def export(
     granularity: str = "per-channel",
     repair: Sequence[str] | None = None,
     calibration: CalibrationSource | None = None,
-    calibration_samples: int = DEFAULT_SAMPLES,
+    calibration_samples: int | None = None,
     fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
@@ -74,14 +79,14 @@ def export(
         resolution: Input side in pixels; by default the variant's or the model's own.
         classes: Number of classes of the variant; by default as many as labels, else 1000.
         include_top: Whether the variant classifies; without it the output is its feature map.
-        weights: For a variant: "auto", "imagenet", "none" or the path of a weight file.
+        weights: For a variant: "auto", "imagenet", "demo", "none" or the path of a weight file.
         labels: File of class names, one a line, in output order.
         io: "uint8", "int8" or "float32"; by default each recipe's own.
         granularity: "per-channel" or "per-tensor" weight scales.
         repair: What to try against the losses of int8 and int16x8, such as ("mse-ranges", "bias-correction"), or
             ("none",); by default what suits the granularity.
         calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
-        calibration_samples: Most pictures to take from it.
+        calibration_samples: Most pictures to take from it; by default 128, with recovery 500.
         fit: How a picture becomes a square, such as "stretch"; needed for `model`.
         input_range: Pixel range that `model` takes, where it does not say so itself.
         output_meaning: "softmax", "logits", "sigmoid" or "embedding", where `model` does not say so itself.
@@ -135,7 +140,9 @@ def export(
             )
         if not include_top and (classes, labels, data) != (None, None, None):
             raise BadOptionError(option="--no-top", problem="leaves no classes for --classes, --labels or --data")
-        names = name_classes(classes, labels, include_top=include_top)
+        names = name_classes(classes, labels, include_top=include_top, own=DEMO_CLASSES if weights == DEMO else ())
+        if weights == DEMO and include_top:
+            check_demo_classes(len(names.labels))
         spec = make_spec(
             variant,
             width_multiplier=alpha,
@@ -167,6 +174,8 @@ def _export_variant(
     check_writable(job.options.output)
     with job.progress.stage("find the weights") as advance:
         origin = resolve_weights(weights, spec, progress=advance)
+    if origin.kind == DEMO and job.calibration is None:
+        job = replace(job, calibration=draw_demo_pictures(job.samples, seed=_UNSEEN))
     request = job.choose_pictures(has_default=origin.kind != "file")
     check_outputs(job.options, spec.name, untrained=origin.kind == "none")
     with TrialProcess() as trial, background_thread() as pool:

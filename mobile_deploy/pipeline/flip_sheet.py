@@ -48,8 +48,8 @@ def _tile(flip: FlippedPicture, result: EvaluateResult) -> Tile:
         picture=load_picture(Path(flip.path), side=TILE_SIDE, fit=result.model.contract.input.fit),
         truth=flip.truth,
         answers=(
-            f"{mine}: {flip.model}{_sureness(flip.model_score)}",
-            f"{theirs}: {flip.reference}{_sureness(flip.reference_score)}",
+            f"{mine}: {flip.model}{sureness(flip.model_score)}",
+            f"{theirs}: {flip.reference}{sureness(flip.reference_score)}",
         ),
         frame=_COLORS[flip.right],
     )
@@ -60,5 +60,10 @@ def _short_names(result: EvaluateResult) -> tuple[str, ...]:
     return result.names if max(map(len, result.names)) <= _SHORT else ("A", "B")
 
 
-def _sureness(score: float | None) -> str:
+def sureness(score: float | None) -> str:
+    """Writes a probability behind an answer.
+
+    >>> sureness(0.987), sureness(None)
+    (' 0.99', '')
+    """
     return "" if score is None else f" {score:.2f}"

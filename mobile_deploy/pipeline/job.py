@@ -24,7 +24,13 @@ from mobile_deploy.pipeline.options import (
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.results import AuditFailedError, BudgetMissedError, ExportResult
 from mobile_deploy.pipeline.tuning import RecoverTuner, Tuner
-from mobile_deploy.recipes import DEFAULT_RECOVER_MINUTES, resolve_recipes, resolve_repairs
+from mobile_deploy.recipes import (
+    DEFAULT_RECOVER_MINUTES,
+    DEFAULT_SAMPLES,
+    RECOVERY_SAMPLES,
+    resolve_recipes,
+    resolve_repairs,
+)
 from mobile_deploy.tflite.trial import TrialProcess
 
 
@@ -146,7 +152,7 @@ def make_job(
     max_drop: float | None,
     target: str | None,
     calibration: CalibrationSource | None,
-    calibration_samples: int,
+    calibration_samples: int | None,
     data: Path | str | None,
     output: Path | str,
     overwrite: bool,
@@ -164,6 +170,8 @@ def make_job(
     """
     requests = resolve_recipes((quant,) if isinstance(quant, str) else quant, io=io)
     grain = check_granularity(granularity, requests)
+    if calibration_samples is None:
+        calibration_samples = DEFAULT_SAMPLES if recover_minutes is None else RECOVERY_SAMPLES
     return Job(
         options=MakeOptions(
             requests=requests,

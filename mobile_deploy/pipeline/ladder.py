@@ -4,7 +4,6 @@
     percentile ranges instead
     equalization and silenced channels on top
     the best of these, trained on the calibration pictures with the float file as teacher
-    the best of these, trained on the calibration pictures with the float file as teacher
     16-bit activations, for a target that runs them fast
     1, 2, 4, 8, 16 layers in float, those first that gain most
 

@@ -1,4 +1,4 @@
-"""From a float .tflite to audited bundles, without TensorFlow."""
+"""From a float .tflite to audited bundles, without TensorFlow unless int8 shall recover."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mobile_deploy.pipeline.options import check_outputs
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.pipeline.sources import find_sidecar, float_from_tflite, refuse_what_the_bundle_says
-from mobile_deploy.recipes import DEFAULT_SAMPLES
 from mobile_deploy.tflite.trial import TrialProcess
 
 
@@ -26,7 +25,7 @@ def quantize(
     granularity: str = "per-channel",
     repair: Sequence[str] | None = None,
     calibration: CalibrationSource | None = None,
-    calibration_samples: int = DEFAULT_SAMPLES,
+    calibration_samples: int | None = None,
     fit: Fit | str | None = None,
     input_range: tuple[float, float] | None = None,
     output_meaning: str | None = None,
@@ -37,6 +36,7 @@ def quantize(
     overwrite: bool = False,
     allow_float_ops: bool = False,
     golden: bool = False,
+    recover_minutes: float | None = None,
     seed: int = 0,
     progress: ProgressReporter | None = None,
 ) -> ExportResult:
@@ -51,7 +51,7 @@ def quantize(
         repair: What to try against the losses of int8 and int16x8, such as ("mse-ranges", "bias-correction"), or
             ("none",); by default what suits the granularity.
         calibration: Folder of pictures, "builtin", or (H, W, 3) uint8 RGB arrays.
-        calibration_samples: Most pictures to take from it.
+        calibration_samples: Most pictures to take from it; by default 128, with recovery 500.
         fit: How a picture becomes a square, such as "stretch"; a bundle has its own.
         input_range: Pixel range the file takes, where it does not say so itself.
         output_meaning: "softmax", "logits", "sigmoid" or "embedding", where the file does not say so itself.
@@ -63,6 +63,7 @@ def quantize(
         overwrite: Whether bundles may be replaced.
         allow_float_ops: Whether float leftovers in an integer recipe are accepted.
         golden: Whether the bundles shall hold golden vectors, for `verify` to replay.
+        recover_minutes: Time to train int8 on the calibration pictures, with the float file as teacher; None for none.
         seed: Of the choice of calibration pictures.
         progress: Who listens; nobody if None.
 
@@ -89,6 +90,7 @@ def quantize(
         overwrite=overwrite,
         allow_float_ops=allow_float_ops,
         golden=golden,
+        recover_minutes=recover_minutes,
         seed=seed,
         progress=progress,
         float_source=path,

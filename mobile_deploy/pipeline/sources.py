@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,16 +38,18 @@ class ClassNames:
     wnids: tuple[str, ...] = ()
 
 
-def name_classes(classes: int | None, labels: Path | None, *, include_top: bool) -> ClassNames:
+def name_classes(classes: int | None, labels: Path | None, *, include_top: bool, own: Sequence[str] = ()) -> ClassNames:
     """Settles the class names of a variant.
 
     Args:
         classes: Number of classes asked for, or None.
         labels: File of class names, or None.
         include_top: Whether the network classifies at all.
+        own: Names that the weights bring along.
 
     Returns:
-        The given names, else ImageNet's for 1000 classes, else "class 0", "class 1" and so on; none without a top.
+        The given names, else those of the weights where they are as many, else ImageNet's for 1000 classes, else
+        "class 0", "class 1" and so on; none without a top.
 
     Raises:
         BadOptionError: The number of names is not the number of classes, or there would be no class.
@@ -62,6 +64,8 @@ def name_classes(classes: int | None, labels: Path | None, *, include_top: bool)
                 option="--labels", problem=f"{labels} holds {len(names)} names, --classes says {classes}"
             )
         return ClassNames(labels=names)
+    if own and classes in (None, len(own)):
+        return ClassNames(labels=tuple(own))
     if classes is None or classes == IMAGENET_CLASS_COUNT:
         known = tuple(c.name for c in imagenet_classes())
         return ClassNames(labels=known, wnids=wnids_of(known))

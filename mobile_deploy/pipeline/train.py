@@ -22,8 +22,6 @@ from mobile_deploy.variants.registry import make_spec
 
 DEFAULT_EPOCHS = 10
 DEFAULT_BATCH_SIZE = 32
-# Pictures to measure ranges on; recovery learns from them too.
-_CALIBRATION_SAMPLES, _RECOVERY_SAMPLES = 100, 500
 
 
 def train(
@@ -99,7 +97,7 @@ def train(
         teacher_share: Weight of the teacher beside the labels, 0 to 1.
         sparsity: Share of each kernel that is made zero after the float training.
         clusters: Number of different values that each kernel is left with after the float training.
-        weights: What a variant starts from: "auto", "imagenet", "none" or the path of a weight file.
+        weights: What a variant starts from: "auto", "imagenet", "demo", "none" or the path of a weight file.
         alpha: Width multiplier of the variant.
         resolution: Input side in pixels; by default the variant's or the model's own.
         labels: File of class names, one a line, in output order; by default the data's in sorted order.
@@ -111,7 +109,7 @@ def train(
         granularity: "per-channel" or "per-tensor" weight scales.
         repair: What to try against the losses of int8 and int16x8; by default what suits the granularity.
         calibration: Pictures to measure activation ranges on; by default some of those to train on.
-        calibration_samples: Most pictures to take; by default 100, with recovery 500.
+        calibration_samples: Most pictures to take; by default 128, with recovery 500.
         resume: Whether to go on with the run that is there, which was started with the same settings.
         deterministic: Whether a GPU shall give the same bits every time, which costs speed; a CPU does so anyway.
         output: Folder for the bundles and the folder of the run.
@@ -167,7 +165,7 @@ def train(
         max_drop=None,
         target=None,
         calibration=calibration,
-        calibration_samples=calibration_samples or (_RECOVERY_SAMPLES if recovers else _CALIBRATION_SAMPLES),
+        calibration_samples=calibration_samples,
         data=None,
         output=output,
         overwrite=overwrite,
@@ -179,6 +177,8 @@ def train(
         float_source="the trained model",
     )
     check_options(options, job.options.requests, own_model=model is not None)
+    if seed < 0:
+        raise BadOptionError(option="--seed", problem=f"{seed} is below 0")
     labels = None if labels is None else Path(labels)
     if variant is not None:
         if input_range is not None or output_meaning is not None:

@@ -13,14 +13,25 @@ import contextlib
 import csv
 import io
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mobile_deploy.data.datasets import LABELS_FILE, LabelledPictures
-from mobile_deploy.errors import NothingToResumeError, TrainingExistsError
+from mobile_deploy.errors import (
+    NothingToResumeError,
+    OutputNotWritableError,
+    TrainingAtWorkError,
+    TrainingExistsError,
+)
 from mobile_deploy.files import is_folder, refusals_named, write_file
+from mobile_deploy.training.distribution import CLUSTER_VARIABLE
+
+if sys.platform != "win32":
+    import fcntl
 
 MANIFEST_NAME = "training.json"
 WEIGHTS_NAME = "weights.h5"
@@ -37,7 +48,7 @@ def training_path(output: Path, model_name: str) -> Path:
 
 @contextmanager
 def claimed(path: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
-    """Makes the folder of a run, before anything slow begins, and takes it away again when the run did not begin.
+    """Makes the folder of a run its own, before anything slow begins; takes it away again when the run did not begin.
 
     Args:
         path: The folder.
@@ -47,6 +58,7 @@ def claimed(path: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
     Raises:
         NothingToResumeError: There is no such folder.
         TrainingExistsError: A run is there, and neither `resume` nor `overwrite` is true.
+        TrainingAtWorkError: Another process is at work there.
         OutputNotWritableError: The folder cannot be made.
     """
     if resume and not is_folder(path):
@@ -56,13 +68,50 @@ def claimed(path: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
     with refusals_named(path):
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
-    try:
+    with _locked(path):
+        try:
+            yield
+        except BaseException as reason:
+            with contextlib.suppress(OSError):  # where a run has begun they are not empty
+                for folder in made:
+                    folder.rmdir()
+            if (path / _RUN_NAME).is_file():
+                _say_how_to_go_on(reason, path)
+            raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder; the system lifts the lock when this process ends, however it ends.
+
+    Workers that train together share a folder, and so does everything on Windows, which cannot lock one.
+
+    Raises:
+        TrainingAtWorkError: Another process has the lock.
+    """
+    if sys.platform == "win32" or CLUSTER_VARIABLE in os.environ:
         yield
-    except BaseException:
-        with contextlib.suppress(OSError):  # where a run has begun they are not empty
-            for folder in made:
-                folder.rmdir()
-        raise
+        return
+    with refusals_named(path):
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some file systems on networks know no locks.
+            if isinstance(error, BlockingIOError):
+                raise TrainingAtWorkError(path=path) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _say_how_to_go_on(reason: BaseException, path: Path) -> None:
+    """Adds to what stopped a run that it need not begin anew, where that is not said yet."""
+    if isinstance(reason, KeyboardInterrupt) and not getattr(reason, "__notes__", ()):
+        reason.add_note(f"{path} keeps what was trained; go on with --resume")
+    if isinstance(reason, OutputNotWritableError) and "--resume" not in reason.hint:
+        reason.hint = "free some space and run again with --resume; what was trained is kept"
 
 
 def write_validation(path: Path, pictures: LabelledPictures, classes: tuple[str, ...]) -> Path:

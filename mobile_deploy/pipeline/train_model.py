@@ -25,6 +25,7 @@ from mobile_deploy.pipeline.train_result import TrainResult
 from mobile_deploy.pipeline.train_run import Trainee, TrainRun
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.trial import TrialProcess
+from mobile_deploy.training.twin import check_trainable
 
 
 def train_model(
@@ -66,6 +67,7 @@ def train_model(
         if made is None:
             made = convert_keras(source, side=side, trust=trust, progress=job.progress)
         model, listing = _matched(made, hints, found, options, source)
+        check_trainable(model.data, source=name)
         square = Square(side=model.input.side, fit=model.input.fit)
         size = _outputs(model.data)
         teacher = None

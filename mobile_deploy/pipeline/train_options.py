@@ -15,6 +15,7 @@ from mobile_deploy.training.recipes import Course, Overrides, check_lengths
 
 _SPARSITY = (0.0, 0.95)
 _CLUSTERS = (3, 128)
+_HOTTEST = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +102,19 @@ def check_options(options: TrainOptions, requests: Sequence[RecipeRequest], *, o
         raise UnknownNameError(kind="class weighting", name=options.class_weights, known=WEIGHTINGS)
     _check_compression(options)
     _check_quantized(options, requests, own_model=own_model)
-    if options.teacher is None and (options.temperature, options.teacher_share) != (None, None):
+    _check_teaching(options)
+
+
+def _check_teaching(options: TrainOptions) -> None:
+    temperature, share = options.temperature, options.teacher_share
+    if options.teacher is None and (temperature, share) != (None, None):
         raise BadOptionError(
             option="--temperature and --teacher-share", problem="are about the answers of --teacher, which is not given"
         )
+    if temperature is not None and not 0 < temperature <= _HOTTEST:
+        raise BadOptionError(option="--temperature", problem=f"{temperature:g} is not above 0 and at most {_HOTTEST:g}")
+    if share is not None and not 0 <= share <= 1:
+        raise BadOptionError(option="--teacher-share", problem=f"{share:g} is not from 0 to 1")
 
 
 def _check_compression(options: TrainOptions) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobile_deploy.contract import Fit
-from mobile_deploy.data.calibration import MINIMUM_COUNT, CalibrationSet, spread_choice
+from mobile_deploy.data.calibration import MINIMUM_COUNT, CalibrationSet, check_samples, spread_choice
 from mobile_deploy.data.datasets import LabelledPictures
 from mobile_deploy.data.feed import Square
 from mobile_deploy.data.images import check_held, decode_picture
@@ -77,13 +77,10 @@ class TrainPictures:
             seed: Of the choice.
 
         Raises:
-            CalibrationTooSmallError: There are fewer than 10.
             BadOptionError: They do not fit in memory.
         """
         store, train = self.loaded.store, self.loaded.train
         chosen = [int(train[index]) for index in spread_choice(len(train), samples=samples, seed=seed)]
-        if len(chosen) < MINIMUM_COUNT:
-            raise CalibrationTooSmallError(source=_TRAINING, usable=len(chosen), needed=MINIMUM_COUNT)
         check_held(len(chosen), side=store.side, option="--calibration-samples")
         images = np.stack([store.contract_picture(position) for position in chosen])
         digests = _digests(self.loaded)
@@ -100,6 +97,15 @@ class TrainPictures:
             channels=measure_channels(images),
         )
         return CalibrationSet(images=images, manifest=manifest)
+
+    def check_calibration(self) -> None:
+        """Refuses pictures that are too few to measure ranges on.
+
+        Raises:
+            CalibrationTooSmallError: There are fewer than 10 to train on.
+        """
+        if self.examples < MINIMUM_COUNT:
+            raise CalibrationTooSmallError(source=self.loaded.card.source, usable=self.examples, needed=MINIMUM_COUNT)
 
     def _feed(self, positions: Positions, weights: npt.NDArray[np.float32] | None, side: int) -> TrainingFeed:
         return TrainingFeed(
@@ -119,6 +125,7 @@ def chosen_calibration(job: Job) -> PictureRequest | None:
         InputDataError: The folder cannot do.
         BadOptionError: There shall be too few.
     """
+    check_samples(job.samples)
     if job.calibration is None:
         return None
     return job.choose_pictures(has_default=False)

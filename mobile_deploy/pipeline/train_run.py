@@ -156,6 +156,8 @@ class TrainRun:
             MobileDeployError: It cannot be begun.
         """
         self._phases(len(self.listing))  # what is wrong with the course is found before the pictures are decoded
+        if self.calibration is None and needs_calibration(self.job.options.requests):
+            self.pictures.check_calibration()
         _ = self.pictures, self.phases, self.folder
 
     def lesson(self, given: InputContract) -> Lesson:

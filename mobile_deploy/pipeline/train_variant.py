@@ -46,7 +46,7 @@ def train_variant(
         options: How it shall be trained, checked.
         spec: The network; the data say how many classes it has.
         labels: Class names in output order; empty to take the data's.
-        weights: What it starts from: "auto", "imagenet", "none" or the path of a file.
+        weights: What it starts from: "auto", "imagenet", "demo", "none" or the path of a file.
         fit: How a picture becomes a square; None for what ImageNet weights were trained with.
 
     Returns:

@@ -6,6 +6,7 @@ All three are made from the curve, which the checkpoint holds, so that a resumed
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_deploy.errors import OutputNotWritableError
-from mobile_deploy.files import refusals_named, write_file
+from mobile_deploy.files import reason_in_words, refusals_named, write_file
 from mobile_deploy.report.plots import CurvePoint, draw_learning_curve
 from mobile_deploy.training.phase import EpochRecord
 
@@ -106,7 +107,7 @@ class EventLog:
                     _write_record(record, step=number)
             self._writer.flush()
         except tf.errors.OpError as error:
-            raise OutputNotWritableError(path=self._path, reason=error.message) from error
+            raise OutputNotWritableError(path=self._path, reason=_reason(error)) from error
         self._written = len(curve)
 
     def close(self) -> None:
@@ -123,6 +124,20 @@ class EventLog:
             for old in self._path.glob("events.out.tfevents.*"):
                 old.unlink()
         self._writer = tf.summary.create_file_writer(str(self._path))
+
+
+def _reason(error: Any) -> str:  # noqa: ANN401  # TensorFlow has no types
+    """Says why TensorFlow could not write; its own words fill four lines."""
+    import tensorflow as tf
+
+    codes = {
+        tf.errors.RESOURCE_EXHAUSTED: errno.ENOSPC,
+        tf.errors.PERMISSION_DENIED: errno.EACCES,
+        tf.errors.NOT_FOUND: errno.ENOENT,
+    }
+    if error.error_code in codes:
+        return reason_in_words(OSError(codes[error.error_code], ""))
+    return str(error.message).partition("\n")[0].rpartition("; ")[2]
 
 
 def _write_record(record: EpochRecord, *, step: int) -> None:

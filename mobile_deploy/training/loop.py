@@ -136,7 +136,11 @@ def _result(job: PhaseJob) -> PhaseResult:
             run.finish()
         except KeyboardInterrupt as interruption:
             if job.folder is not None:
-                interruption.add_note(f"{job.folder.path} holds epoch {job.folder.saved_epochs}; go on with --resume")
+                held = job.folder.saved_epochs or "none"
+                interruption.add_note(
+                    f"{job.folder.path} holds {held} of {job.phase.epochs} epochs of phase {job.phase.name}; "
+                    "go on with --resume"
+                )
             raise
     standing = run.standing
     return PhaseResult(

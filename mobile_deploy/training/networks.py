@@ -118,7 +118,8 @@ def weights_file(network: Network) -> bytes:
         root.attrs["backend"] = b"tensorflow"
         for layer in layers:
             group = root.create_group(layer.name)
-            names = [weight.name for weight in layer.weights]
+            # Within its layer a weight's own name is enough; "layer/kernel:0" would make a second group, of 1.6 kB.
+            names = [weight.name.rpartition("/")[2] for weight in layer.weights]
             group.attrs["weight_names"] = _ascii(names)
             for name, weight in zip(names, layer.get_weights(), strict=True):
                 group.create_dataset(name, data=np.asarray(weight, np.float32))

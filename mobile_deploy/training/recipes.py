@@ -13,6 +13,7 @@ run with another batch gets another rate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,12 +68,14 @@ _SCRATCH_V1 = Phase(
 # smoothing and Inception preprocessing: TensorFlow models, research/slim, nets/mobilenet/README.md.
 _SCRATCH_V2 = replace(_SCRATCH_V1, batch_size=96, label_smoothing=0.1, augment="standard")
 
-# MobileNetV3. Source: TensorFlow Model Garden, image classification, mobilenet_v3_large: AdamW, cosine from 0.004 at a
-# batch of 4096, decay 0.1, smoothing 0.1; average: arXiv:1905.02244, section 6.1.1.
+# MobileNetV3. Source: TensorFlow Model Garden, image classification, mobilenet_v3_large: AdamW, cosine, decay 0.1,
+# smoothing 0.1; average: arXiv:1905.02244, section 6.1.1. Its rate of 0.004 is for a batch of 4096 and 700 epochs;
+# scaled down from there to 32 it is 0.00035, and a run of some epochs ends before it has learned anything: V3-small 0.5
+# on the generated set is right on 30 % of unseen pictures after 4 epochs, with ten times as much on 74 %.
 _SCRATCH_V3 = Phase(
     name="scratch",
     epochs=700,
-    batch_size=4096,
+    batch_size=128,
     learning_rate=0.004,
     optimizer="adamw",
     weight_decay=0.1,
@@ -318,9 +321,22 @@ def _scaled_rate(row: Phase, batch_size: int) -> float:
 
     Source: arXiv:1706.02677, section 2.1 (in proportion; TensorFlow Model Garden does so with RMSprop);
     arXiv:2205.10287, section 4 (square root, Adam).
+
+    Two limits, for runs from scratch. In proportion, a smaller batch gets as far in an epoch as a larger one, in more
+    steps; the papers have hundreds of epochs, a run here ten: RMSprop's rate is not lowered. Source: measured, V1 0.35
+    on the generated set with a batch of 16: after 5 epochs 40 % right at 0.011, 70 % at 0.045. AdamW's is not raised
+    beyond what the largest batch was trained with.
     """
     ratio = batch_size / row.batch_size
-    return row.learning_rate * (ratio**0.5 if row.optimizer in ("adam", "adamw") else ratio)
+    match row.optimizer:
+        case "adam":
+            return row.learning_rate * math.sqrt(ratio)
+        case "adamw":
+            return row.learning_rate * math.sqrt(min(ratio, 1.0))
+        case "rmsprop":
+            return row.learning_rate * max(ratio, 1.0)
+        case "sgd":
+            return row.learning_rate * ratio
 
 
 def _average(row: Phase, course: Course) -> float | None:

@@ -49,7 +49,7 @@ class UntrainableError(InputDataError):
         super().__init__(
             f"{source} cannot be trained: there is no layer for {operator}, which makes {tensor}; "
             f"there is one for {', '.join(TRAINABLE_OPS)}",
-            hint="leave --qat and --recover out, or replace that layer in your model",
+            hint="replace that layer in your model; mobile-deploy export without --recover takes it as it is",
         )
 
 
@@ -120,10 +120,10 @@ def build_twin(data: bytes, *, source: object = "the float .tflite", wrap: Wrap 
     entry = tf_keras.Input(shape=graph.tensors[graph.inputs[0]].shape[1:], name="image")
     tensors = {graph.inputs[0]: entry}
     for op in graph.ops:
-        layer = (weighted_layer if op.name in WEIGHTED_OPS else plain_layer)(graph, op, layer_name(op))
+        layer = _layer(graph, op, source)
         given = [tensors.get(i) for i in activation_inputs(graph, op)]
-        if layer is None or not given or any(tensor is None for tensor in given):
-            raise UntrainableError(source=source, operator=op.name, tensor=graph.tensors[op.outputs[0]].name)
+        if not given or any(tensor is None for tensor in given):
+            raise _untrainable(graph, op, source)
         _fill(layer, graph, op)
         connected = layer if wrap is None else wrap(op, layer)
         tensors[op.outputs[0]] = connected(given if len(given) > 1 else given[0])
@@ -141,10 +141,37 @@ def cut_to_logits(answers: Any, graph: Graph) -> Any:  # noqa: ANN401
     return tf_keras.Model(answers.input, find_layers(answers)[last.index].input, name="twin")
 
 
+def check_trainable(data: bytes, *, source: object = "the float .tflite") -> None:
+    """Finds out cheaply whether a float .tflite has a twin.
+
+    Args:
+        data: Bytes of the file.
+        source: What to name in errors: a path.
+
+    Raises:
+        UntrainableError: An operator has no layer.
+        UnreadableFileError: The bytes are no .tflite or are damaged.
+    """
+    graph = read_graph(data, source=source)
+    for op in graph.ops:
+        _layer(graph, op, source)
+
+
 def find_layers(model: Any) -> dict[int, Any]:  # noqa: ANN401
     """Gives the layers, or what wraps them, by operator."""
     found = ((_LAYER_NAME.search(layer.name), layer) for layer in model.layers)
     return {int(match[1]): layer for match, layer in found if match}
+
+
+def _layer(graph: Graph, op: OpRecord, source: object) -> Any:  # noqa: ANN401
+    layer = (weighted_layer if op.name in WEIGHTED_OPS else plain_layer)(graph, op, layer_name(op))
+    if layer is None:
+        raise _untrainable(graph, op, source)
+    return layer
+
+
+def _untrainable(graph: Graph, op: OpRecord, source: object) -> UntrainableError:
+    return UntrainableError(source=source, operator=op.name, tensor=graph.tensors[op.outputs[0]].name)
 
 
 def _fill(layer: Any, graph: Graph, op: OpRecord) -> None:  # noqa: ANN401

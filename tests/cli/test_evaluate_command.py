@@ -48,6 +48,13 @@ def test_a_model_alone_has_one_table_and_its_confusions(bench, capsys):
     assert lines[-1].endswith("latency is the median on this machine, decoding not counted; threads: 1")
 
 
+def test_a_sheet_of_a_model_alone_is_named_last(bench, tmp_path, capsys):
+    sheet = tmp_path / "answers.png"
+    assert main(["evaluate", *bench, "--sheet", str(sheet)]) == 0
+    assert capsys.readouterr().out.endswith(f"pictures with their answers: {sheet}\n")
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_comparison_is_printed_with_the_bar_and_its_unit(bench, against, tmp_path, capsys):
     sheet = tmp_path / "flips.png"
     arguments = [*bench, *against, "--sheet", str(sheet), "--max-drop", "50%", "--fail-below", "0"]

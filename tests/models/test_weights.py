@@ -372,7 +372,7 @@ def test_what_is_no_weight_file_is_said_in_words(tmp_path, name, content, proble
 def test_a_missing_file_gives_the_allowed_words(tmp_path):
     with pytest.raises(UnreadableFileError, match="no such file") as caught:
         resolve_weights("imagnet", V1)
-    assert "auto, imagenet, none" in caught.value.hint
+    assert "auto, imagenet, demo, none" in caught.value.hint
 
 
 def test_a_truncated_file_is_said_to_be_cut_short(tmp_path):

@@ -24,6 +24,7 @@ from mobile_deploy.evaluation.accuracy import Accuracy
 from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.evaluation.metrics import Confusion
 from mobile_deploy.evaluation.parity import logit_sqnr_db
+from mobile_deploy.pipeline.answer_sheet import draw_answers
 from mobile_deploy.pipeline.evaluate import _Bars, evaluate
 from mobile_deploy.pipeline.evaluation_results import MissedBarError
 from mobile_deploy.statistics import mcnemar_exact, paired_difference, wilson
@@ -288,16 +289,58 @@ def test_the_sheet_of_two_models_that_never_differ_is_written_all_the_same(bench
     assert (tmp_path / "s.png").is_file()
 
 
+def test_every_picture_is_kept_with_its_answer(bench):
+    found = evaluate(bench.files["int8"], bench.data, **bench.options)
+    predicted, sure = bench.answers["int8"].argmax(axis=1), bench.answers["int8"].max(axis=1)
+    assert [answer.path for answer in found.answers] == [str(path) for path in bench.paths]
+    assert [answer.truth for answer in found.answers] == [LABELS[truth] for truth in bench.truths]
+    assert [answer.answer for answer in found.answers] == [LABELS[index] for index in predicted]
+    assert [answer.score for answer in found.answers] == pytest.approx(sure.tolist())
+    assert [answer.is_right for answer in found.answers] == (predicted == bench.truths).tolist()
+
+
+def frames_of(sheet: bytes) -> tuple[str, ...]:
+    """Says of each tile on a sheet, row by row, by its frame whether the answer was right or wrong."""
+    colors = {(0, 0x9E, 0x73): "right", (0xD5, 0x5E, 0): "wrong"}
+    with Image.open(BytesIO(sheet)) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    frames = []
+    for y in range(1, len(pixels)):
+        for column in range(6):
+            x = 14 + column * (176 + 14)
+            top, above = (tuple(row[x + 20].tolist()) for row in (pixels[y], pixels[y - 1]))
+            # Frames begin below white paper and are far wider than letters and the squares of the legend.
+            is_edge = top in colors and above == (255, 255, 255)
+            if is_edge and (pixels[y, x : x + 176] == top).all():
+                frames.append(colors[top])
+    return tuple(frames)
+
+
+def test_the_sheet_of_a_model_alone_shows_its_wrong_answers_first(bench, tmp_path):
+    sheet = tmp_path / "answers.png"
+    found = evaluate(bench.files["int8"], bench.data, sheet=sheet, **bench.options)
+    right = found.model.accuracy.top1.count
+    assert 0 < right < COUNT
+    assert frames_of(sheet.read_bytes()) == (*["wrong"] * (COUNT - right), *["right"] * right)
+
+
+@pytest.mark.parametrize(("wrong", "right"), [(5, 95), (70, 30), (0, 70), (60, 0)])
+def test_a_sheet_has_room_for_sixty_answers_and_the_wrong_ones_come_first(bench, wrong, right):
+    found = evaluate(bench.files["int8"], bench.data, **bench.options)
+    answers = [replace(found.answers[0], is_right=place >= wrong) for place in range(wrong + right)]
+    frames = frames_of(draw_answers(replace(found, answers=tuple(answers), pictures=len(answers))))
+    assert frames == (*["wrong"] * min(wrong, 60), *["right"] * max(0, min(60 - wrong, right)))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"max_drop": 0.5}, "--max-drop: a drop is measured against another model, and there is none"),
-        ({"sheet": "a.png"}, "--sheet: it shows pictures that two models answer differently, and there is none"),
         ({"fail_below": 101}, "--fail-below: 101 is not from 0 to 100 percentage points"),
         ({"fail_below": float("nan")}, "--fail-below: nan is not"),
         ({"threads": 0}, "--threads: 0 is below 1"),
         ({"against": "SELF"}, "--against: .* is the model itself"),
-        ({"against": "SELF", "sheet": "a.jpg"}, r"--sheet: a\.jpg is not the name of a \.png file"),
+        ({"sheet": "a.jpg"}, r"--sheet: a\.jpg is not the name of a \.png file"),
         ({"output_meaning": "embedding"}, "--output-meaning"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from mobile_deploy.pipeline.progress import SilentProgress
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.pipeline.repairing import RepairBench
 from mobile_deploy.pipeline.results import BudgetMissedError, ExportResult
-from mobile_deploy.recipes import resolve_recipes, resolve_repairs
+from mobile_deploy.pipeline.tuning import RECOVERED, RecoverTuner, Tuned, Tuner
+from mobile_deploy.recipes import DEFAULT_RECOVER_MINUTES, resolve_recipes, resolve_repairs
 from mobile_deploy.statistics import mcnemar_exact, paired_difference
 from mobile_deploy.tflite.graph import read_graph
 from mobile_deploy.tflite.runner import Runner
 from mobile_deploy.tflite.trial import TrialProcess
 from mobile_deploy.tflite.twins import CONVERSIONS
+from mobile_deploy.training.twin import UntrainableError
 
 STRETCH = Fit(kind="stretch")
 LABELS = tuple(f"class {i}" for i in range(CLASSES))
@@ -68,7 +70,9 @@ class Ground:
         bench = RepairBench(self.model, shown.images, child=trial.child, source="net.tflite")
         self.calibration = Calibration(bench=bench, manifest=shown.manifest)
 
-    def climb(self, budget: Budget, *, drafter: type[Drafter] = Drafter) -> tuple[Climb, Noting]:
+    def climb(
+        self, budget: Budget, *, drafter: type[Drafter] = Drafter, tuner: Tuner | None = None
+    ) -> tuple[Climb, Noting]:
         options = MakeOptions(
             requests=(INT8,),
             granularity="per-channel",
@@ -79,7 +83,7 @@ class Ground:
         )
         judge = Noting(self.model, self.pictures, progress=SilentProgress())
         drafts = drafter(model=self.model, options=options, calibration=self.calibration, trial=self.trial)
-        return climb(drafts, INT8, budget, judge=judge, progress=SilentProgress()), judge
+        return climb(drafts, INT8, budget, judge=judge, progress=SilentProgress(), tuner=tuner), judge
 
     def quantize(self, output: Path, **settings: Any) -> ExportResult:
         """The whole job on the same files."""
@@ -125,6 +129,21 @@ def correct_by_hand(ground: Ground, data: bytes, contract) -> np.ndarray:
     shown = np.stack([load_picture(path, side=8, fit=STRETCH) for path in ground.pictures.paths])
     with Runner(data, contract) as runner:
         return runner.run(shown).argmax(axis=1) == np.array(ground.pictures.indices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A tuner that gives the same file back, or says that it cannot be trained."""
+
+    is_better: bool | None = True
+    error: Exception | None = None
+    tuned: list[Draft] = field(default_factory=list)
+
+    def tune(self, drafter: Drafter, draft: Draft) -> Tuned:
+        self.tuned.append(draft)
+        if self.error is not None:
+            raise self.error
+        return Tuned(before=draft, rival=replace(draft, method=RECOVERED), is_better=self.is_better, note="")
 
 
 def test_the_first_file_inside_the_budget_is_the_last_that_is_made(coarse):
@@ -203,6 +222,36 @@ def test_of_files_that_all_miss_the_best_is_kept(coarse):
     counts = [rung.accuracy.top1.count for rung in found.rungs]
     assert found.draft is judge.drafts[counts.index(max(counts))]
     assert max(counts) > counts[0]  # it is not simply the first
+
+
+def test_the_best_file_that_repairs_give_is_trained_before_anything_costlier(coarse):
+    tuner = Training()
+    found, judge = coarse.climb(Budget(max_drop_points=5, runs_int16=True), tuner=tuner)
+    told = names(found)
+    repaired = judge.drafts[: told.index(RECOVERED)]
+    assert are_in_order(told[: told.index(RECOVERED)], REPAIRS_ONLY)
+    assert told[told.index(RECOVERED) + 1 :][:2] == ["int16x8", "1 layer in float"]
+    assert tuner.tuned == [max(repaired, key=lambda draft: draft.repairs.sqnr_db)]
+
+
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        Training(is_better=False),
+        Training(error=UntrainableError(source="net", operator="CUMSUM", tensor="sum")),
+    ],
+    ids=["no help", "no layer for an operator"],
+)
+def test_where_training_gives_nothing_the_climb_goes_on_without(tuner, coarse, whole_climb):
+    found, _ = coarse.climb(Budget(max_drop_points=5), tuner=tuner)
+    assert len(tuner.tuned) == 1
+    assert names(found) == names(whole_climb[0])
+
+
+def test_nothing_is_trained_where_a_cheaper_file_is_inside(coarse):
+    tuner = Training()
+    coarse.climb(Budget(max_drop_points=100), tuner=tuner)
+    assert tuner.tuned == []
 
 
 def test_sixteen_bits_are_tried_where_they_are_fast_and_before_float(far, coarse):
@@ -294,8 +343,9 @@ def test_the_table_has_a_row_for_each_rung(whole_climb):
     assert str(found.rungs[0].accuracy.top1) in rows[0]
 
 
-def test_the_bundle_holds_the_file_inside_the_budget_and_its_history(coarse, whole_climb, tmp_path):
-    found, _ = whole_climb
+def test_the_bundle_holds_the_file_inside_the_budget_and_its_history(coarse, tmp_path):
+    tuner = RecoverTuner(minutes=DEFAULT_RECOVER_MINUTES, seed=0, progress=SilentProgress())
+    found, _ = coarse.climb(Budget(max_drop_points=5), tuner=tuner)
     made = coarse.quantize(tmp_path, max_drop=5)
     bundle = load_bundle(made.bundles[0].directory)
     assert [path.name for path in tmp_path.iterdir()] == ["net-int8"]
@@ -318,7 +368,7 @@ def test_a_missed_budget_is_an_error_and_the_best_file_is_written(coarse, tmp_pa
     assert error.exit_code == 1
     assert error.result.climb.budget == Budget(max_drop_points=5, runs_float=False)
     rungs = error.result.climb.rungs
-    assert are_in_order([rung.name for rung in rungs], REPAIRS_ONLY)
+    assert are_in_order([rung.name for rung in rungs], [*REPAIRS_ONLY, RECOVERED])
     least = f"the smallest drop of {len(rungs)} files is {min(100 * rung.drop.value for rung in rungs):.2f}"
     assert f"no file is within --max-drop 5 percentage points: {least}" in str(error)
     bundle = load_bundle(tmp_path / "net-int8")

@@ -358,7 +358,7 @@ def test_control_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tf_keras, tmp
     folder = TrainingFolder(tmp_path / "run", identity={})
     with pytest.raises(KeyboardInterrupt) as caught:
         train(tiny_network(tf_keras), folder=folder, hooks=[Stop()])
-    assert caught.value.__notes__ == [f"{tmp_path / 'run'} holds epoch 2; go on with --resume"]
+    assert caught.value.__notes__ == [f"{tmp_path / 'run'} holds 2 of 3 epochs of phase all; go on with --resume"]
     assert folder.checkpoint_path("all").is_file()
 
 

@@ -109,7 +109,7 @@ def test_an_override_out_of_range_is_refused(values, option):
 def test_every_variant_has_a_recipe_from_scratch(variant):
     (phase,) = plan_phases(replace(FROM_SCRATCH, variant=variant))
     assert (phase.name, phase.epochs, phase.batch_size) == ("scratch", 10, 32)
-    assert 1e-4 < phase.learning_rate < 3e-2
+    assert 1e-3 < phase.learning_rate < 5e-2
 
 
 def test_a_rate_grows_with_the_batch_as_its_optimizer_needs():
@@ -120,7 +120,14 @@ def test_a_rate_grows_with_the_batch_as_its_optimizer_needs():
     assert rates(large) == pytest.approx([2 * ALL.learning_rate, 4 * QAT.learning_rate])
     scratch = replace(FROM_SCRATCH, variant="v1", examples=10_000)
     assert rates(replace(scratch, batch_size=64)) == pytest.approx([0.045])
-    assert rates(replace(scratch, batch_size=32)) == pytest.approx([0.0225])
+    assert rates(replace(scratch, batch_size=128)) == pytest.approx([0.09])
+    assert rates(replace(scratch, batch_size=16)) == pytest.approx([0.045]), "it would learn little in some epochs"
+
+
+def test_the_rate_of_v3_from_scratch_suits_small_batches_and_never_exceeds_the_published_one():
+    course = replace(FROM_SCRATCH, variant="v3-small", examples=10_000)
+    rates = [plan_phases(replace(course, batch_size=batch))[0].learning_rate for batch in (32, 128, 4096)]
+    assert rates == pytest.approx([0.002, 0.004, 0.004])
 
 
 def test_the_asked_rate_is_that_of_the_longest_float_phase():

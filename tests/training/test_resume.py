@@ -196,18 +196,30 @@ def test_a_damaged_checkpoint_is_named_with_its_remedy(tf_keras, stopped, uninte
     assert_equal(model.get_weights(), uninterrupted[1])
 
 
-def killed(tmp_path: Path, *, kills: int, seed: int) -> dict:
+# The writes of a process are a probe, run.json where the run is new, then of each epoch the checkpoint and the logs.
+BEFORE_THE_FIRST_CHECKPOINT = ("half:2", "half:3")
+LATER = ("renamed:2", "whole:4", "half:2", "half:5", "renamed:5")
+
+
+def killed(tmp_path: Path, kills: int, deaths: tuple[str, ...]) -> dict:
     program = Path(__file__).with_name("killable_run.py")
-    command = [sys.executable, str(program), str(tmp_path), str(kills), str(seed)]
+    command = [sys.executable, str(program), str(tmp_path), str(kills), "1", *deaths]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
-def test_kill_9_at_random_moments_changes_no_bit_of_the_result(tmp_path, kills):
-    outcome = killed(tmp_path, kills=kills, seed=kills)
+@pytest.mark.parametrize(
+    ("kills", "deaths"),
+    [
+        (1, BEFORE_THE_FIRST_CHECKPOINT),
+        pytest.param(10, (*BEFORE_THE_FIRST_CHECKPOINT, *LATER), marks=pytest.mark.slow),
+    ],
+    ids=["one", "ten"],
+)
+def test_kill_9_at_random_moments_and_in_writes_changes_no_bit_of_the_result(tmp_path, kills, deaths):
+    outcome = killed(tmp_path, kills, deaths)
     assert outcome["kills"] == kills
     assert set(outcome["differences"]) == {0.0}
     assert outcome["rows"] == 1 + 3 + 7

@@ -127,6 +127,46 @@ def test_a_student_with_a_teacher_beats_the_same_run_without_on_average_over_thr
     assert taught.mean() > alone.mean() + 0.02
 
 
+def embedding_of(grown_up: bytes, tf_keras) -> bytes:
+    """The network up to what enters its last layer, as a float .tflite."""
+    whole = build_twin(grown_up).model
+    cut = tf_keras.Model(whole.input, whole.layers[-1].input)
+    return convert_to_float(lambda image: cut(image, training=False), side=SQUARE.side)
+
+
+@pytest.mark.slow
+def test_a_student_learns_an_embedding_from_pictures_without_labels(school, grown_up, tf_keras, tmp_path):
+    """As a small FaceNet learned from the large one: MobileNets, section 4.7."""
+    path, size, store = tmp_path / "teacher.tflite", 96, school.pictures.store
+    path.write_bytes(embedding_of(grown_up, tf_keras))
+    teacher = resolve_teacher(
+        path,
+        classes=(),
+        meaning="embedding",
+        size=size,
+        output_meaning="embedding",
+        input_range=(-1, 1),
+        fit=SQUARE.fit,
+    )
+
+    def answers(positions) -> np.ndarray:
+        paths = [store.paths[position] for position in positions]
+        hashes = [sha256_of_file(one) for one in paths]
+        return teacher_outputs(teacher, lambda k: decode_picture(paths[k]), hashes, folder=tmp_path)
+
+    train, validation = school.pictures.train, school.pictures.validation
+    model = small_network(tf_keras, (8, 16, 32), classes=size, seed=0)
+    feed = TrainingFeed(store, positions=train, teacher=answers(train), seed=0)
+    phase = Phase(name="scratch", epochs=12, batch_size=20, learning_rate=3e-3, warm_up_share=0.1, augment="light")
+    done = train_phase(phase, model, feed, distillation(teacher.target), pixels=PIXELS, seed=0)
+    assert {record.accuracy for record in done.curve} == {None}
+    wanted = answers(validation)
+    said = model.predict(PIXELS.scale * school.squares(validation) + PIXELS.offset, verbose=0)
+    unexplained = np.sum((said - wanted) ** 2) / np.sum((wanted - answers(train).mean(axis=0)) ** 2)
+    print(f"{unexplained:.2f} of the variance of unseen embeddings is left")
+    assert unexplained < 0.7
+
+
 def int8_accuracy(school, data: bytes, **settings) -> tuple[float, bytes]:
     given = InputContract(side=SQUARE.side, dtype="float32", low=-1.0, high=1.0, fit=SQUARE.fit)
     ranges = measure_ranges(data, school.squares(school.pictures.train[::10]), given)
