@@ -251,6 +251,13 @@ def test_data_with_other_classes_than_the_model_has_outputs(capsys):
     assert "hint: pass --labels FILE with the names of all outputs" in message
 
 
+@pytest.mark.parametrize(("data", "output"), [(".", "build"), ("colors", "colors"), ("colors", "./colors/red/out")])
+def test_an_output_among_the_class_folders(data, output, nothing_slow, capsys):
+    code, message = fails([*VARIANT, "--data", data, "-o", output], capsys)
+    assert code == 2
+    assert f"--output: {Path(output)} lies in {data}, where every folder is a class" in message
+
+
 def test_validation_pictures_of_a_class_that_is_not_trained_on(nothing_slow, capsys):
     shutil.copytree("colors", "others")
     Path("others/red").rename("others/purple")

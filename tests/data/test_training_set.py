@@ -23,6 +23,7 @@ from mobile_deploy.errors import (
     EmptyClassError,
     InputDataError,
     SingleClassError,
+    StrangeClassError,
     TooFewInClassError,
     UnreadableFileError,
 )
@@ -198,6 +199,31 @@ def test_one_class_alone_is_refused(tmp_path):
     with pytest.raises(SingleClassError, match="all 3 pictures are of one class, 'cat'; two are needed") as caught:
         list_training(tmp_path)
     assert (caught.value.exit_code, "other" in caught.value.hint) == (5, True)
+
+
+def test_a_folder_around_the_class_folders_is_noticed(tmp_path):
+    put(tmp_path, *(f"flowers/{name}/{i}.png" for name in ("cat", "dog") for i in range(2)))
+    with pytest.raises(SingleClassError) as caught:
+        list_training(tmp_path)
+    assert caught.value.hint == f"if the folders in {tmp_path / 'flowers'} are the classes, give that one"
+
+
+def test_folders_to_validate_on_that_are_no_class_are_named(tmp_path):
+    put(tmp_path, "train/cat/a.png", "train/dog_1/b.png", "val/Cat/c.png", "val/dog 1/d.png")
+    assert len(list_training(tmp_path)) == 4  # spelled otherwise, the same
+    put(tmp_path, "val/cow/e.png", "val/ant/f.png")
+    with pytest.raises(StrangeClassError, match="nothing to train on has the classes ant, cow") as caught:
+        list_training(tmp_path)
+    assert caught.value.names == ("ant", "cow")
+
+
+def test_named_classes_without_a_picture_are_told(tmp_path):
+    put_classes(tmp_path, cat=2, dog=2)
+    assert list_training(tmp_path).notes == ()
+    told = list_training(tmp_path, labels=("cow", "cat", "dog")).notes
+    assert told == ("Class 'cow' has no picture to train on.",)
+    told = list_training(tmp_path, labels=("cow", "cat", "ant", "dog")).notes
+    assert told == ("2 classes, such as 'cow', have no picture to train on.",)
 
 
 def test_an_empty_class_folder_is_named(tmp_path):

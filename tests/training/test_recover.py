@@ -6,14 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes.layered_file import INPUT, pictures
-from fakes.stubborn_networks import with_far_offset
 
 from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.evaluation.parity import logit_sqnr_db
-from mobile_deploy.recipes import resolve_recipes
-from mobile_deploy.tflite.calibrate import measure_ranges
-from mobile_deploy.tflite.quantize import quantize
 from mobile_deploy.training.phase import steps_per_epoch
 from mobile_deploy.training.qat import QuantizedTwin, build_quantized_twin
 from mobile_deploy.training.recover import RecoverResult, imitation, recover, recovery_phase
@@ -22,17 +17,16 @@ GENEROUS_S = 600.0
 
 
 class Case:
-    """A network per tensor that loses its answers, and what it is to learn."""
+    """A small network per tensor, which loses much, and what it is to learn."""
 
-    def __init__(self) -> None:
-        self.data, shown = with_far_offset(), np.stack(list(pictures(40)))
-        self.pictures, self.held_back = shown[:32], shown[32:]
-        self.reference = read_logits(self.data, self.held_back, INPUT)
-        ranges = measure_ranges(self.data, self.pictures, INPUT)
-        self.made = quantize(self.data, resolve_recipes(["int8"])[0], INPUT, ranges=ranges, granularity="per-tensor")
+    def __init__(self, network) -> None:
+        self.network = network
+        self.pictures, self.held_back = network.pictures[:16], network.pictures[16:]
+        self.reference = read_logits(network.data, self.held_back, network.input)
 
     def twin(self) -> QuantizedTwin:
-        return build_quantized_twin(self.made.rounded, self.made, INPUT, granularity="per-tensor")
+        made = self.network.quantized("int8", granularity="per-tensor")
+        return build_quantized_twin(made.rounded, made, self.network.input, granularity="per-tensor")
 
     def sqnr_db(self, twin: QuantizedTwin) -> float:
         inputs = self.held_back.astype(np.float32) * np.float32(twin.pixels.scale) + np.float32(twin.pixels.offset)
@@ -40,13 +34,13 @@ class Case:
         return logit_sqnr_db(self.reference, said.astype(np.float64))
 
     def recover(self, twin: QuantizedTwin, *, loss=None, budget_s: float = GENEROUS_S) -> RecoverResult:
-        loss = loss or imitation(self.data, INPUT, "softmax")
+        loss = loss or imitation(self.network.data, self.network.input, "softmax")
         return recover(twin, loss, self.pictures, self.held_back, self.reference, budget_s=budget_s, seed=0)
 
 
 @pytest.fixture(scope="module")
-def case() -> Case:
-    return Case()
+def case(small_network) -> Case:
+    return Case(small_network("v1"))
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +52,15 @@ def recovered(case) -> tuple[QuantizedTwin, RecoverResult]:
 def test_the_integer_network_comes_nearer_to_the_float_one(case, recovered):
     twin, found = recovered
     assert found.start_db == pytest.approx(case.sqnr_db(case.twin()), abs=1e-6)
-    assert found.best_db > found.start_db + 1
-    assert found.epochs == recovery_phase(32, start_db=found.start_db).epochs
+    assert found.best_db > found.start_db + 0.5
+    assert found.epochs == recovery_phase(16, start_db=found.start_db).epochs
     assert 0 < found.best_epoch <= found.epochs
     assert found.seconds > 0
     assert case.sqnr_db(twin) == pytest.approx(found.best_db, abs=1e-6)
 
 
 def test_the_best_weights_stay_where_training_only_harms(case):
-    imitated = imitation(case.data, INPUT, "softmax")
+    imitated = imitation(case.network.data, case.network.input, "softmax")
     twin, untouched = case.twin(), case.twin()
     found = case.recover(twin, loss=lambda outputs, batch: -imitated(outputs, batch), budget_s=1e-9)
     assert (found.best_epoch, found.best_db) == (0, found.start_db)
@@ -76,7 +70,7 @@ def test_the_best_weights_stay_where_training_only_harms(case):
 
 def test_a_budget_ends_it(case):
     found = case.recover(case.twin(), budget_s=1e-9)
-    assert found.epochs < recovery_phase(32, start_db=found.start_db).epochs
+    assert found.epochs < recovery_phase(16, start_db=found.start_db).epochs
 
 
 def test_few_pictures_are_one_batch():
@@ -92,7 +86,7 @@ def test_what_is_near_takes_smaller_steps_than_what_is_far():
 
 def losses_of(case, meaning, *, shift=0.0, labels=None) -> np.ndarray:
     """The loss of answers that are the float network's own, moved by `shift` in the first value."""
-    loss = imitation(case.data, INPUT, meaning, labels=labels)
+    loss = imitation(case.network.data, case.network.input, meaning, labels=labels)
     outputs = case.reference.astype(np.float32)
     outputs[:, 0] += shift
     return np.asarray(loss(outputs, {"image": case.held_back.astype(np.float32)}))
@@ -110,7 +104,7 @@ def test_the_least_loss_is_the_entropy_and_for_an_embedding_nothing(case):
     shares = np.exp(case.reference - case.reference.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     assert losses_of(case, "softmax") == pytest.approx(-(shares * np.log(shares)).sum(axis=1), rel=1e-3)
-    assert losses_of(case, "embedding") == pytest.approx(0, abs=1e-6)
+    assert losses_of(case, "embedding") == pytest.approx(0, abs=1e-4)
     moved = 0.25 / (case.reference**2).sum(axis=1)
     assert losses_of(case, "embedding", shift=0.5) == pytest.approx(moved, rel=1e-2)
 
