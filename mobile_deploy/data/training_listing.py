@@ -88,7 +88,7 @@ def list_training(
     if labels is None and len(sides) == 2:
         _refuse_strange_folders(sides[1], classes)
     matched = [side.match(outputs, label_offset=offset) for side, offset in zip(sides, offsets, strict=False)]
-    _refuse_single_class(train_folder, matched[0].indices, classes)
+    _refuse_single_class(sides[0], train_folder, matched[0].indices, classes)
     if len(sides) == 2:
         strange = [classes[index] for index in sorted(set(matched[1].indices) - set(matched[0].indices))]
         if strange and labels is None:
@@ -190,11 +190,11 @@ def _names(listing: Listing, prefix: str) -> tuple[str, ...]:
     )
 
 
-def _refuse_single_class(folder: Path, indices: Sequence[int], classes: Sequence[str]) -> None:
+def _refuse_single_class(listing: Listing, folder: Path, indices: Sequence[int], classes: Sequence[str]) -> None:
     if len(set(indices)) > 1:
         return
     name, count = classes[indices[0]], len(indices)
-    if len(_below(folder / name)) > 1:  # an archive unpacked into a folder of its own
+    if not listing.is_table and len(_below(folder / name)) > 1:  # an archive unpacked into a folder of its own
         hint = f"if the folders in {folder / name} are the classes, give that one"
         raise SingleClassError(path=folder, name=name, count=count, hint=hint)
     raise SingleClassError(path=folder, name=name, count=count)

@@ -210,7 +210,7 @@ def _trained(drafter: Drafter, base: Draft, tuner: Tuner | None) -> Draft | None
         tuned = tuner.tune(drafter, base)
     except UntrainableError:
         return None
-    return None if tuned.is_better is False or tuned.rival.audit.problems else tuned.rival
+    return tuned.rival if tuned.is_nearer else None
 
 
 def _with_float_layers(

@@ -6,7 +6,7 @@ float file -> ranges on calibration pictures -> one quantization per recipe -> a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -26,7 +26,7 @@ from mobile_deploy.pipeline.ladder import Climb, climb
 from mobile_deploy.pipeline.options import BUDGETED, MakeOptions, bundle_name
 from mobile_deploy.pipeline.progress import ProgressReporter
 from mobile_deploy.pipeline.repairing import RepairBench, RepairReport
-from mobile_deploy.pipeline.tuning import POST_TRAINING, Tuned, Tuner
+from mobile_deploy.pipeline.tuning import Tuner, is_better
 from mobile_deploy.recipes import RecipeRequest, resolve_recipes
 from mobile_deploy.tflite.audit import AuditReport
 from mobile_deploy.tflite.graph import load_model
@@ -241,21 +241,11 @@ def _drafts(drafter: Drafter, judge: Judge | None, progress: ProgressReporter, t
                 made[name] = drafter.draft(request)
             if tuner is not None and name == BUDGETED and not made[name].audit.problems:
                 tuned = tuner.tune(drafter, made[name])
-                made[name], rivals[name] = _better(tuned, judge)
-                notes += [tuned.note] if tuned.note else []
+                is_kept, reason = is_better(tuned, judge)
+                pair = (tuned.rival, tuned.before)
+                made[name], rivals[name] = pair if is_kept else pair[::-1]
+                notes.append(f"{name}: {tuned.name} {'kept' if is_kept else 'left out, no help here'}: {reason}.")
     return _Drafts(drafts=made, rivals=rivals, climb=found, notes=tuple(notes))
-
-
-def _better(tuned: Tuned, judge: Judge | None) -> tuple[Draft, Draft]:
-    """Gives the better file and the other one; a rival that labelled pictures do not speak against is better."""
-    before, rival = replace(tuned.before, method=POST_TRAINING), tuned.rival
-    is_better = tuned.is_better
-    if is_better is None:
-        is_better = not rival.audit.problems
-        if is_better and judge is not None:
-            ours, theirs = judge.of_drafts(rival, before)
-            is_better = int(ours.correct.sum()) >= int(theirs.correct.sum())
-    return (rival, before) if is_better else (before, rival)
 
 
 def _rival(draft: Draft | None, judge: Judge | None) -> Rival | None:
@@ -301,6 +291,7 @@ def _composed(
         "float_twin": {"sha256": float_twin_sha256},
         "tools": tool_versions(),
         **({} if golden is None else {"golden": golden.facts}),
+        **({"method": draft.method} if draft.method else {}),
         **({} if found is None or found.draft is not draft else {"budget": found.facts()}),
     }
     return compose_bundle(

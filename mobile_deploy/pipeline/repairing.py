@@ -81,9 +81,9 @@ class RepairReport:
         """Gives the report as JSON values, in hundredths of a dB; null where a value is not finite."""
         return {
             "held_back_pictures": self.pictures,
-            "logit_sqnr_db": _rounded(self.sqnr_db),
-            "kept": {name: _rounded(gain) for name, gain in self.kept.items()},
-            "left_out": {name: _rounded(gain) for name, gain in self.left_out.items()},
+            "logit_sqnr_db": rounded_db(self.sqnr_db),
+            "kept": {name: rounded_db(gain) for name, gain in self.kept.items()},
+            "left_out": {name: rounded_db(gain) for name, gain in self.left_out.items()},
             **({"float_layers": list(self.float_layers)} if self.float_layers else {}),
         }
 
@@ -99,7 +99,8 @@ def _gain_db(with_it: float, without: float) -> float:
     return 0.0 if with_it == without else with_it - without  # both may be infinite
 
 
-def _rounded(value: float) -> float | None:
+def rounded_db(value: float) -> float | None:
+    """Gives a figure for the record, in hundredths of a dB; None where it is not finite."""
     return round(value, 2) if np.isfinite(value) else None
 
 

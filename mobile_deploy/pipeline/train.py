@@ -13,6 +13,7 @@ from mobile_deploy.pipeline.calibrating import CalibrationSource
 from mobile_deploy.pipeline.hints import UserHints, given_fit, given_labels, parse_meaning, require_fit
 from mobile_deploy.pipeline.job import make_job
 from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.pipeline.train_folder import check_apart
 from mobile_deploy.pipeline.train_model import train_model
 from mobile_deploy.pipeline.train_options import TrainOptions, check_options
 from mobile_deploy.pipeline.train_result import TrainResult
@@ -179,6 +180,7 @@ def train(
     check_options(options, job.options.requests, own_model=model is not None)
     if seed < 0:
         raise BadOptionError(option="--seed", problem=f"{seed} is below 0")
+    check_apart(job.options.output, options.data)
     labels = None if labels is None else Path(labels)
     if variant is not None:
         if input_range is not None or output_meaning is not None:

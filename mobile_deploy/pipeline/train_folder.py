@@ -14,14 +14,15 @@ import csv
 import io
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mobile_deploy.data.datasets import LABELS_FILE, LabelledPictures
+from mobile_deploy.data.training_listing import TRAIN_FOLDER
 from mobile_deploy.errors import (
+    BadOptionError,
     NothingToResumeError,
     OutputNotWritableError,
     TrainingAtWorkError,
@@ -30,8 +31,10 @@ from mobile_deploy.errors import (
 from mobile_deploy.files import is_folder, refusals_named, write_file
 from mobile_deploy.training.distribution import CLUSTER_VARIABLE
 
-if sys.platform != "win32":
+try:
     import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 MANIFEST_NAME = "training.json"
 WEIGHTS_NAME = "weights.h5"
@@ -44,6 +47,25 @@ _RUN_NAME = "run.json"
 def training_path(output: Path, model_name: str) -> Path:
     """Names the folder of a run, such as "build/my-model-training"."""
     return output / f"{model_name}-training"
+
+
+def check_apart(output: Path, data: Path) -> None:
+    """Refuses to write among class folders, where what is written would be a class of the next run.
+
+    Args:
+        output: Folder for the bundles and the folder of the run.
+        data: Folder of pictures.
+
+    Raises:
+        BadOptionError: The one lies in the other.
+    """
+    is_inside = output.resolve().is_relative_to(data.resolve())
+    if is_inside and not (data / LABELS_FILE).exists() and not (data / TRAIN_FOLDER).exists():
+        raise BadOptionError(
+            option="--output",
+            problem=f"{output} lies in {data}, where every folder is a class",
+            hint="pass -o DIR with a folder elsewhere",
+        )
 
 
 @contextmanager
@@ -89,7 +111,7 @@ def _locked(path: Path) -> Iterator[None]:
     Raises:
         TrainingAtWorkError: Another process has the lock.
     """
-    if sys.platform == "win32" or CLUSTER_VARIABLE in os.environ:
+    if fcntl is None or CLUSTER_VARIABLE in os.environ:
         yield
         return
     with refusals_named(path):

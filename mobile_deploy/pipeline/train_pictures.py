@@ -25,6 +25,7 @@ from mobile_deploy.training.teachers import Answers, Teacher, teacher_outputs
 
 # What the manifest of a calibration says of its pictures when they are those of the training.
 _TRAINING = "training pictures"
+_MOST_UNSEEN = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,17 @@ class TrainPictures:
             paths=tuple(store.paths[position] for position in positions),
             indices=tuple(int(labels[position]) for position in positions),
         )
+
+    def unseen(self) -> npt.NDArray[np.uint8]:
+        """Gives pictures that are not trained on, to hold files against each other without labels.
+
+        Returns:
+            (M, side, side, 3) uint8 RGB, fitted to the contract; at most 64, spread over all.
+        """
+        store, held = self.loaded.store, self.loaded.validation
+        chosen = held[np.linspace(0, len(held) - 1, min(len(held), _MOST_UNSEEN)).astype(int)] if len(held) else held
+        images = [store.contract_picture(int(position)) for position in chosen]
+        return np.stack(images) if images else np.empty((0, store.side, store.side, 3), np.uint8)
 
     def calibration(self, *, samples: int, seed: int) -> CalibrationSet:
         """Gives pictures to measure activation ranges on, spread over those to train on.

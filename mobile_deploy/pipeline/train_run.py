@@ -327,7 +327,12 @@ class TrainRun:
         last = self.phases[-1] if self.phases else None
         if last is None or last.name != _QAT:
             return None
-        return QuantizationAwareTuner(lesson=lesson, phase=last, keeps_zeros=self.options.sparsity is not None)
+        return QuantizationAwareTuner(
+            lesson=lesson,
+            phase=last,
+            unseen=self.pictures.unseen(),
+            keeps_zeros=self.options.sparsity is not None,
+        )
 
     def _made(
         self,

@@ -1,8 +1,9 @@
 """Files whose weights were trained for the integers' grid, beside the ones that post-training quantization gives.
 
-Both tuners go from a draft to a rival of it: the same recipe and repairs, with weights and ranges that were learned and
-went through the same quantizer. Recovery keeps the rival by the logit SQNR on calibration pictures that were held back;
-for quantization-aware training on labelled pictures the validation pictures decide.
+Both tuners go from a draft to a rival of it: the same recipe and repairs, with weights and ranges that learned to say
+what the float file says and went through the same quantizer. Recovery learns on calibration pictures, and
+quantization-aware training on those of the training. Which file is better is told by pictures that the rival has not
+learned from: by their labels where these leave no doubt, else by the logit SQNR.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from mobile_deploy.evaluation.logits import read_logits
+from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.drafting import Draft, Drafter
+from mobile_deploy.pipeline.judging import Judge
 from mobile_deploy.pipeline.progress import ProgressReporter
-from mobile_deploy.pipeline.repairing import LEAST_GAIN_DB, Repaired
+from mobile_deploy.pipeline.repairing import LEAST_GAIN_DB, Repaired, rounded_db
+from mobile_deploy.statistics import mcnemar_exact
 from mobile_deploy.tflite.quantize import QuantizeResult
 
 if TYPE_CHECKING:  # what trains loads TensorFlow's part of the package
@@ -22,6 +30,10 @@ if TYPE_CHECKING:  # what trains loads TensorFlow's part of the package
     from mobile_deploy.training.qat import QuantizedTwin
 
 POST_TRAINING, RECOVERED, AWARE = "post-training", "recovered", "quantization-aware"
+RECOVERY, AWARE_TRAINING = "recovery", "quantization-aware training"
+# Below it, labelled pictures leave no doubt about which of two files is right more often.
+_SIGNIFICANT = 0.05
+_METHODS = {RECOVERY: RECOVERED, AWARE_TRAINING: AWARE}
 _SECONDS = 60
 
 
@@ -32,14 +44,21 @@ class Tuned:
     Attributes:
         before: What post-training quantization gives.
         rival: What training made of it.
-        is_better: Whether the rival is better; None where labelled pictures shall tell.
-        note: What the user should know, in a sentence.
+        name: What the training is called.
+        before_db: Logit SQNR of the draft on pictures that the rival has not learned from.
+        after_db: That of the rival.
     """
 
     before: Draft
     rival: Draft
-    is_better: bool | None
-    note: str
+    name: str
+    before_db: float
+    after_db: float
+
+    @property
+    def is_nearer(self) -> bool:
+        """Whether the rival is nearer to the float file, by more than the kernels of other processors differ."""
+        return not self.rival.audit.problems and self.after_db > self.before_db + LEAST_GAIN_DB
 
 
 class Tuner(Protocol):
@@ -100,37 +119,32 @@ class RecoverTuner:
         trained = _trained(twin, start)
         made = _made(drafter, draft, trained)
         after_db = bench.sqnr_db(draft.request, made.data)
-        is_better = after_db > report.sqnr_db + LEAST_GAIN_DB
         facts = {
             "pictures": len(bench.measured),
-            "held_back_pictures": len(bench.held_back),
+            "unseen_pictures": len(bench.held_back),
             "epochs": found.epochs,
             "best_epoch": found.best_epoch,
-            "logit_sqnr_db": {"before": round(report.sqnr_db, 2), "after": round(after_db, 2)},
-            "is_kept": is_better,
         }
-        told = f"{report.sqnr_db:.1f} dB of logit SQNR before, {after_db:.1f} dB after {found.epochs} epochs"
-        note = f"int8: recovery {'kept' if is_better else 'left out, no help here'}: {told}."
-        return Tuned(
-            before=replace(draft, facts={**draft.facts, "recovery": facts}),
-            rival=_drafted(drafter, draft, trained, made, method=RECOVERED, facts={"recovery": facts}),
-            is_better=is_better,
-            note=note,
-        )
+        return _tuned(drafter, draft, trained, made, RECOVERY, facts, (report.sqnr_db, after_db))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizationAwareTuner:
-    """Trains on labelled pictures, with the float file as teacher beside the labels.
+    """Trains on the pictures of the training, with the float file as teacher.
+
+    The labels are left to choose between the files: beside what the float file has to say about a picture, a label that
+    it was trained on before drives the weights away from it.
 
     Attributes:
         lesson: What it is trained on; its pixels and its loss are those of the float network.
         phase: How.
+        unseen: (M, side, side, 3) uint8 RGB that are not trained on; none to judge by calibration pictures.
         keeps_zeros: Whether weights that are zero shall stay so.
     """
 
     lesson: Lesson = field(repr=False)
     phase: Phase
+    unseen: npt.NDArray[np.uint8] = field(repr=False)
     keeps_zeros: bool = False
 
     def tune(self, drafter: Drafter, draft: Draft) -> Tuned:
@@ -143,14 +157,44 @@ class QuantizationAwareTuner:
         start = bench.repair(report.kept)
         with self.lesson.scope():
             twin = _quantized_twin(drafter, draft, start, keeps_zeros=self.keeps_zeros)
-            loss = imitation(model.data, model.input, model.meaning, labels=self.lesson.loss(self.phase))
+            loss = imitation(model.data, model.input, model.meaning)
         lesson = replace(self.lesson, pixels=twin.pixels, loss=lambda _: loss)
         done = lesson.train(self.phase, twin.twin.model)
         trained = _trained(twin, start)
         made = _made(drafter, draft, trained)
-        facts = {"phase": self.phase.to_json(), "epochs": len(done.curve), "kept_epoch": done.kept_epoch}
-        rival = _drafted(drafter, draft, trained, made, method=AWARE, facts={"quantization_aware_training": facts})
-        return Tuned(before=draft, rival=rival, is_better=None, note="")
+        unseen = self.unseen if len(self.unseen) else bench.held_back
+        reference = read_logits(model.data, unseen, model.input)
+        before_db, after_db = (
+            logit_sqnr_db(reference, read_logits(data, unseen, draft.contract.input))
+            for data in (draft.data, made.data)
+        )
+        facts = {
+            "phase": self.phase.to_json(),
+            "unseen_pictures": len(unseen),
+            "epochs": len(done.curve),
+            "kept_epoch": done.kept_epoch,
+        }
+        return _tuned(drafter, draft, trained, made, AWARE_TRAINING, facts, (before_db, after_db))
+
+
+def is_better(tuned: Tuned, judge: Judge | None) -> tuple[bool, str]:
+    """Says whether a rival is better, and why: labels decide where they leave no doubt, else nearness to float.
+
+    Args:
+        tuned: A draft and its rival.
+        judge: Who has labelled pictures; None without any.
+
+    Returns:
+        Whether the rival shall take the draft's place, and the figures in words.
+    """
+    told = f"{tuned.before_db:.1f} dB of logit SQNR before, {tuned.after_db:.1f} dB after"
+    if judge is None or tuned.rival.audit.problems:
+        return tuned.is_nearer, told
+    ours, theirs = (scored.correct for scored in judge.of_drafts(tuned.rival, tuned.before))
+    won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    told = f"{told}; of {len(ours)} labelled pictures {won} more are right and {lost} are not any more"
+    is_sure = mcnemar_exact(lost, won) < _SIGNIFICANT
+    return won > lost if is_sure else tuned.is_nearer, told
 
 
 def _quantized_twin(drafter: Drafter, draft: Draft, start: Repaired, *, keeps_zeros: bool = False) -> QuantizedTwin:
@@ -180,10 +224,23 @@ def _trained(twin: QuantizedTwin, start: Repaired) -> Repaired:
     )
 
 
-def _drafted(
-    drafter: Drafter, draft: Draft, trained: Repaired, made: QuantizeResult, *, method: str, facts: Mapping[str, Any]
-) -> Draft:
-    rival = drafter.audited(
-        draft.request, made.data, repaired=trained, repairs=draft.repairs, facts={**draft.facts, **facts}
+def _tuned(
+    drafter: Drafter,
+    draft: Draft,
+    trained: Repaired,
+    made: QuantizeResult,
+    name: str,
+    facts: Mapping[str, Any],
+    sqnr_db: tuple[float, float],
+) -> Tuned:
+    before_db, after_db = sqnr_db
+    gain = {"logit_sqnr_db": {"before": rounded_db(before_db), "after": rounded_db(after_db)}}
+    told = {**draft.facts, name.replace("-", "_").replace(" ", "_"): {**facts, **gain}}
+    rival = drafter.audited(draft.request, made.data, repaired=trained, repairs=draft.repairs, facts=told)
+    return Tuned(
+        before=replace(draft, method=POST_TRAINING, facts=told),
+        rival=replace(rival, method=_METHODS[name]),
+        name=name,
+        before_db=before_db,
+        after_db=after_db,
     )
-    return replace(rival, method=method)

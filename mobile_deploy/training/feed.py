@@ -83,7 +83,7 @@ class TrainingFeed:
     Args:
         pictures: Where they come from.
         positions: (N,) which of them are the examples, in the order of the arrays that follow; None for all.
-        labels: (N,) output index of each; None where nothing is known: 0.
+        labels: (N,) output index of each; None where nothing is known: the batches have none then.
         weights: (N,) weight of each in the loss; None for 1.
         teacher: (N, outputs) float32 what a teacher says to each contract square; None without a teacher.
         seed: Of order and augmentation.
@@ -103,10 +103,9 @@ class TrainingFeed:
         self._seed = seed
         self._positions = np.arange(len(pictures)) if positions is None else positions
         count = len(self._positions)
-        self._columns = {
-            "label": np.zeros(count, np.int32) if labels is None else labels.astype(np.int32),
-            "weight": np.ones(count, np.float32) if weights is None else weights.astype(np.float32),
-        }
+        self._columns = {"weight": np.ones(count, np.float32) if weights is None else weights.astype(np.float32)}
+        if labels is not None:
+            self._columns["label"] = labels.astype(np.int32)
         if teacher is not None:
             self._columns["teacher"] = teacher.astype(np.float32)
         for name, column in self._columns.items():

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 
 Batch = Mapping[str, Any]
 """Tensors of one batch: "image" (N, side, side, 3) float32 pixels from 0 to 255, whole numbers, augmented; "label" (N,)
-int32 output index; "weight" (N,) float32 weight of each example; and with a teacher "teacher" (N, outputs) float32."""
+int32 output index, where it is known; "weight" (N,) float32 weight of each example; and with a teacher "teacher"
+(N, outputs) float32."""
 
 Loss = Callable[[Any, Batch], Any]
 """From the network's output (N, outputs) float32 and its batch to one loss per example, (N,) float32, unweighted."""

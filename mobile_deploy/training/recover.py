@@ -122,14 +122,13 @@ def recover(
     )
 
 
-def imitation(data: bytes, contract: InputContract, meaning: OutputMeaning, *, labels: Loss | None = None) -> Loss:
+def imitation(data: bytes, contract: InputContract, meaning: OutputMeaning) -> Loss:
     """Gives the loss of a network that shall answer as a float .tflite does.
 
     Args:
         data: Bytes of the float .tflite.
         contract: Its input.
         meaning: What its output means.
-        labels: A loss of the labels to blend in at equal weight; None to learn from the float network alone.
 
     Returns:
         Cross-entropy to its class scores; squared error, relative to its own power, for an embedding.
@@ -144,8 +143,7 @@ def imitation(data: bytes, contract: InputContract, meaning: OutputMeaning, *, l
         import tensorflow as tf
 
         said = tf.stop_gradient(teacher(batch["image"] * pixels.scale + pixels.offset, training=False))
-        imitated = distance(said, outputs)
-        return imitated if labels is None else (imitated + labels(outputs, batch)) / 2
+        return distance(said, outputs)
 
     return loss
 

@@ -80,7 +80,7 @@ def test_ctrl_c_in_an_epoch_says_how_to_go_on_and_a_second_run_stays_out_meanwhi
     with running([*MODEL, *FOR_EVER]) as process:
         wait_for((RUN / "01-all.npz").exists, process)
         for added in ([], ["--resume"], ["--overwrite"]):
-            assert main([*MODEL, *FOR_EVER, *added]) == 2
+            assert main([*MODEL, "--epochs", "1", *added]) == 2
             message = capsys.readouterr().err
             assert "hint: " in message
             assert added == [] or f"error: another process is training in {RUN}" in message

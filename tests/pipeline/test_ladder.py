@@ -28,7 +28,7 @@ from mobile_deploy.pipeline.progress import SilentProgress
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.pipeline.repairing import RepairBench
 from mobile_deploy.pipeline.results import BudgetMissedError, ExportResult
-from mobile_deploy.pipeline.tuning import RECOVERED, RecoverTuner, Tuned, Tuner
+from mobile_deploy.pipeline.tuning import RECOVERED, RECOVERY, RecoverTuner, Tuned, Tuner
 from mobile_deploy.recipes import DEFAULT_RECOVER_MINUTES, resolve_recipes, resolve_repairs
 from mobile_deploy.statistics import mcnemar_exact, paired_difference
 from mobile_deploy.tflite.graph import read_graph
@@ -135,7 +135,7 @@ def correct_by_hand(ground: Ground, data: bytes, contract) -> np.ndarray:
 class Training:
     """A tuner that gives the same file back, or says that it cannot be trained."""
 
-    is_better: bool | None = True
+    gain_db: float = 1.0
     error: Exception | None = None
     tuned: list[Draft] = field(default_factory=list)
 
@@ -143,7 +143,8 @@ class Training:
         self.tuned.append(draft)
         if self.error is not None:
             raise self.error
-        return Tuned(before=draft, rival=replace(draft, method=RECOVERED), is_better=self.is_better, note="")
+        rival = replace(draft, method=RECOVERED)
+        return Tuned(before=draft, rival=rival, name=RECOVERY, before_db=0.0, after_db=self.gain_db)
 
 
 def test_the_first_file_inside_the_budget_is_the_last_that_is_made(coarse):
@@ -237,7 +238,7 @@ def test_the_best_file_that_repairs_give_is_trained_before_anything_costlier(coa
 @pytest.mark.parametrize(
     "tuner",
     [
-        Training(is_better=False),
+        Training(gain_db=0.04),
         Training(error=UntrainableError(source="net", operator="CUMSUM", tensor="sum")),
     ],
     ids=["no help", "no layer for an operator"],

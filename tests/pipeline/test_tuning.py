@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fakes.layered_file import pictures
 from fakes.stubborn_networks import with_far_offset
@@ -14,7 +16,7 @@ from mobile_deploy.contract import Fit
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.pipeline.quantize import quantize
 from mobile_deploy.pipeline.results import ExportResult
-from mobile_deploy.pipeline.tuning import POST_TRAINING, RECOVERED
+from mobile_deploy.pipeline.tuning import POST_TRAINING, RECOVERED, Tuned, is_better
 from mobile_deploy.training.recover import recover
 
 STRETCH = Fit(kind="stretch")
@@ -61,16 +63,16 @@ def plain_bytes(plain: ExportResult) -> bytes:
 
 
 def test_the_bundle_says_what_recovery_came_to(recovered):
-    told = load_bundle(recovered.bundles[0].directory).manifest["repairs"]["recovery"]
+    bundle = load_bundle(recovered.bundles[0].directory)
+    told = bundle.manifest["repairs"]["recovery"]
     gains = told["logit_sqnr_db"]
-    assert told["is_kept"] is True
+    assert bundle.manifest["method"] == RECOVERED
     assert gains["after"] > gains["before"] + 0.05
-    assert told["pictures"] + told["held_back_pictures"] == COUNT
+    assert told["pictures"] + told["unseen_pictures"] == COUNT
     assert 0 < told["best_epoch"] <= told["epochs"]
     (note,) = (note for note in recovered.notes if "recovery" in note)
     assert note == (
-        f"int8: recovery kept: {gains['before']:.1f} dB of logit SQNR before, {gains['after']:.1f} dB after "
-        f"{told['epochs']} epochs."
+        f"int8: recovery kept: {gains['before']:.1f} dB of logit SQNR before, {gains['after']:.1f} dB after."
     )
 
 
@@ -93,7 +95,7 @@ def test_a_file_that_did_not_recover_leaves_the_one_before_to_the_byte(shop, pla
     (file,) = made.files
     assert (file.method, file.rival.method) == (POST_TRAINING, RECOVERED)
     assert file.bundle.tflite.read_bytes() == plain_bytes(plain)
-    assert file.bundle.manifest["repairs"]["recovery"]["is_kept"] is False
+    assert file.bundle.manifest["method"] == POST_TRAINING
     assert any("recovery left out, no help here" in note for note in made.notes)
 
 
@@ -102,3 +104,42 @@ def test_a_recovery_that_cannot_be_is_refused_before_anything_is_made(minutes, q
     with pytest.raises(BadOptionError, match="--recover"):
         shop.make(tmp_path / "out", recover_minutes=minutes, quant=[quant], granularity="per-channel")
     assert not (tmp_path / "out").exists()
+
+
+class Labels:
+    """A judge who finds the first pictures right in one file, and others in the other."""
+
+    def __init__(self, *, won: int, lost: int) -> None:
+        self.won, self.lost = won, lost
+
+    def of_drafts(self, rival: object, before: object) -> tuple[SimpleNamespace, SimpleNamespace]:
+        right = np.arange(100)
+        return SimpleNamespace(correct=right < self.won), SimpleNamespace(correct=right >= 100 - self.lost)
+
+
+def tuned(gain_db: float, problems: tuple[str, ...] = ()) -> Tuned:
+    draft = SimpleNamespace(audit=SimpleNamespace(problems=problems))
+    return Tuned(before=draft, rival=draft, name="recovery", before_db=10.0, after_db=10 + gain_db)
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "won", "lost", "is_kept"),
+    [
+        (1.0, 4, 7, True),  # luck: the nearer one
+        (-1.0, 7, 4, False),
+        (0.05, 0, 0, False),  # as near as before
+        (0.06, 0, 0, True),
+        (1.0, 2, 20, False),  # no luck: the labels
+        (-1.0, 20, 2, True),
+    ],
+)
+def test_labels_decide_where_they_leave_no_doubt_else_nearness(gain_db, won, lost, is_kept):
+    found, reason = is_better(tuned(gain_db), Labels(won=won, lost=lost))
+    assert found is is_kept
+    assert f"of 100 labelled pictures {won} more are right and {lost} are not any more" in reason
+
+
+def test_without_labels_nearness_decides_and_a_file_that_failed_its_audit_is_never_better():
+    assert is_better(tuned(1.0), None)[0]
+    assert not is_better(tuned(-1.0), None)[0]
+    assert not is_better(tuned(1.0, ("it does not run",)), Labels(won=50, lost=0))[0]

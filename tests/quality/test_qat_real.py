@@ -126,12 +126,13 @@ def test_training_never_collapses(per_channel):
     assert min(accuracies) >= float_share - 0.05
 
 
-def test_the_trained_file_is_as_near_the_float_one_as_before_or_nearer(per_channel):
-    before, after = (
-        per_channel.sqnr_db(draft.data) for draft in (per_channel.witness.tuned.before, per_channel.witness.tuned.rival)
-    )
-    print(f"logit SQNR on 100 other photographs: {before:.2f} dB after training {after:.2f} dB")
-    assert after >= before
+def test_the_file_is_as_near_the_float_one_as_before_or_nearer(per_channel):
+    tuned = per_channel.witness.tuned
+    before, trained = (per_channel.sqnr_db(draft.data) for draft in (tuned.before, tuned.rival))
+    written = per_channel.sqnr_db(per_channel.result.bundles[1].tflite.read_bytes())
+    print(f"logit SQNR on 100 other photographs: {before:.2f} dB, trained {trained:.2f} dB, written {written:.2f} dB")
+    assert written >= before
+    assert trained >= before - 0.2
 
 
 def test_the_trained_file_is_as_accurate_as_the_float_one(per_channel):

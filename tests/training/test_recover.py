@@ -84,9 +84,9 @@ def test_what_is_near_takes_smaller_steps_than_what_is_far():
     assert near.learning_rate < far.learning_rate
 
 
-def losses_of(case, meaning, *, shift=0.0, labels=None) -> np.ndarray:
+def losses_of(case, meaning, *, shift=0.0) -> np.ndarray:
     """The loss of answers that are the float network's own, moved by `shift` in the first value."""
-    loss = imitation(case.network.data, case.network.input, meaning, labels=labels)
+    loss = imitation(case.network.data, case.network.input, meaning)
     outputs = case.reference.astype(np.float32)
     outputs[:, 0] += shift
     return np.asarray(loss(outputs, {"image": case.held_back.astype(np.float32)}))
@@ -107,9 +107,3 @@ def test_the_least_loss_is_the_entropy_and_for_an_embedding_nothing(case):
     assert losses_of(case, "embedding") == pytest.approx(0, abs=1e-4)
     moved = 0.25 / (case.reference**2).sum(axis=1)
     assert losses_of(case, "embedding", shift=0.5) == pytest.approx(moved, rel=1e-2)
-
-
-def test_labels_count_as_much_as_the_float_network(case):
-    blended = losses_of(case, "softmax", labels=lambda outputs, batch: 10 * outputs[:, 1])
-    expected = (losses_of(case, "softmax") + 10 * case.reference[:, 1]) / 2
-    assert blended == pytest.approx(expected, rel=1e-4, abs=1e-4)
