@@ -51,7 +51,7 @@ demo: $(READY)  ## the network that ships: exported, scored on new pictures, ask
 demo-train: $(READY)  ## train the network that ships again, at most 8 minutes on 2 cores
 	rm -rf $(DEMO)-train
 	$(BIN)/python -m mobile_deploy.data.demo $(DEMO)-train/pictures
-	$(RUN) train $(DEMO_NET) --weights none --data $(DEMO)-train/pictures --epochs 25 --rate 0.045 --label-smoothing 0 \
+	$(RUN) train $(DEMO_NET) --weights none --data $(DEMO)-train/pictures --epochs 25 --label-smoothing 0 \
 		--quant float32 --output $(DEMO)-train
 	$(BIN)/python -m mobile_deploy.data.demo $(DEMO)-train/unseen --per-class 50 --seed 3
 	$(RUN) evaluate $(DEMO)-train/$(DEMO_NAME)-float32 --data $(DEMO)-train/unseen --fail-below 90

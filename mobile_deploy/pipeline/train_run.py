@@ -257,13 +257,14 @@ class TrainRun:
 
     def notes(self) -> tuple[str, ...]:
         """Says what it was trained on."""
-        card = self.pictures.loaded.card.to_json()
+        loaded = self.pictures.loaded
+        card = loaded.card.to_json()
         train, validation = counted(card["train"], "picture"), card["validation"]
         judged = f"{validation:,} to validate on" if validation else "none to validate on, so nothing is scored"
-        classes = f"{len(card['classes'])} classes"
+        classes = f"{len(set(loaded.labels[loaded.train].tolist()))} classes"
         teacher = () if self.teacher is None else (f"Learned from the answers of {self.teacher.name}.",)
         taught = () if self.teacher is None else self.teacher.notes
-        return (f"{train} of {classes} to train on, {judged}.", *self.pictures.loaded.notes, *teacher, *taught)
+        return (f"{train} of {classes} to train on, {judged}.", *loaded.notes, *teacher, *taught)
 
     def _phases(self, examples: int) -> tuple[Phase, ...]:
         trainee = self.trainee

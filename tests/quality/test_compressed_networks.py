@@ -24,7 +24,7 @@ SEED = 7
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("compressed") / "set"
-    make_demo_pictures(folder / "train", per_class=100, seed=SEED)
+    make_demo_pictures(folder / "train", per_class=160, seed=SEED)
     make_demo_pictures(folder / "val", per_class=60, seed=SEED + 1)
     return folder
 

@@ -37,12 +37,13 @@ def lengths(course: Course) -> list[tuple[str, int]]:
         (replace(OWN_MODEL, qat=True, epochs=2), [("qat", 2)]),
         (replace(OWN_MODEL, recovers=True, epochs=0), []),
         (replace(OWN_MODEL, recovers=True), [("all", 10)]),
-        (replace(OWN_MODEL, prunes=True), [("all", 10), ("prune", 2)]),
-        (replace(FITTING, prunes=True, epochs=0), [("prune", 1)]),
-        (replace(FITTING, clusters=True, epochs=5), [("all", 5), ("cluster", 1)]),
+        (replace(OWN_MODEL, prunes=True), [("all", 10), ("prune", 3)]),
+        (replace(FITTING, prunes=True, epochs=0), [("prune", 3)]),
+        (replace(FITTING, clusters=True, epochs=5), [("all", 5), ("cluster", 2)]),
+        (replace(FITTING, prunes=True, epochs=50), [("all", 50), ("prune", 10)]),
         (
             replace(FITTING, prunes=True, qat=True),
-            [("all", 10), ("prune", 2), ("qat", 2)],
+            [("all", 10), ("prune", 3), ("qat", 2)],
         ),
     ],
 )
