@@ -100,9 +100,16 @@ def twin_command(bundle: Bundle) -> str:
         bundle: The integer bundle.
 
     Returns:
-        A line for a shell; a file that the bundle knows only by its name is written without its folder.
+        A line for a shell; a file that the bundle knows only by its name is written without its folder, and what else
+        a training run was told as "...".
     """
-    model, weights = (_facts(bundle, key) for key in ("model", "weights"))
+    model, weights, training = (_facts(bundle, key) for key in ("model", "weights", "training"))
+    if training:
+        # Nothing is trained again: the run goes on from its last checkpoint to the file that was left out.
+        start = ["--variant", str(model["variant"])] if "variant" in model else ["--model", str(model.get("file"))]
+        source = str(training.get("data", {}).get("source", "DIR"))
+        words = ["train", *start, "--data", source, "...", "--resume", "--quant", "float32"]
+        return shlex.join(["mobile-deploy", *words, "-o", str(bundle.directory.parent)])
     if "variant" in model:
         words = ["export", *_of_variant(model, weights)]
     elif "flavour" in model:

@@ -75,7 +75,7 @@ _SCRATCH_V2 = replace(_SCRATCH_V1, batch_size=96, label_smoothing=0.1, augment="
 _SCRATCH_V3 = Phase(
     name="scratch",
     epochs=700,
-    batch_size=64,
+    batch_size=32,
     learning_rate=0.004,
     optimizer="adamw",
     weight_decay=0.1,

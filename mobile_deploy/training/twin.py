@@ -7,6 +7,7 @@ operators do. Trained weights go straight back into the file, and from there to 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from mobile_deploy.tflite.twins import activation_inputs
 from mobile_deploy.tflite.write import serialize
 from mobile_deploy.training.twin_layers import (
     TRAINABLE_OPS,
+    flattens,
     kernel_to_file,
     kernel_to_layer,
     plain_layer,
@@ -124,6 +126,8 @@ def build_twin(data: bytes, *, source: object = "the float .tflite", wrap: Wrap 
         given = [tensors.get(i) for i in activation_inputs(graph, op)]
         if not given or any(tensor is None for tensor in given):
             raise _untrainable(graph, op, source)
+        if flattens(graph, op):
+            given = [tf_keras.layers.Flatten()(given[0])]
         _fill(layer, graph, op)
         connected = layer if wrap is None else wrap(op, layer)
         tensors[op.outputs[0]] = connected(given if len(given) > 1 else given[0])
@@ -180,7 +184,8 @@ def _fill(layer: Any, graph: Graph, op: OpRecord) -> None:  # noqa: ANN401
 
     if op.name in WEIGHTED_OPS:
         with tf.name_scope(layer.name):  # as calling it would
-            layer.build((None, *graph.tensors[op.inputs[0]].shape[1:]))
+            shape = graph.tensors[op.inputs[0]].shape[1:]
+            layer.build((None, math.prod(shape)) if flattens(graph, op) else (None, *shape))
         multiplier = getattr(layer, "depth_multiplier", 1)
         kernel = kernel_to_layer(op, graph.constant(op.inputs[1]), multiplier)
         layer.set_weights([kernel, *([graph.constant(op.inputs[2])] if layer.use_bias else [])])

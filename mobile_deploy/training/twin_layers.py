@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -263,9 +264,18 @@ def _depthwise(graph: Graph, op: OpRecord, given: Mapping[str, Any]) -> Any | No
 def _dense(graph: Graph, op: OpRecord, given: Mapping[str, Any]) -> Any | None:  # noqa: ANN401
     import tf_keras
 
-    if len(graph.tensors[op.inputs[0]].shape) != len(graph.tensors[op.outputs[0]].shape):
+    outputs, inputs = graph.tensors[op.inputs[1]].shape
+    if not (flattens(graph, op) or graph.tensors[op.inputs[0]].shape[1:] == (inputs,)):
         return None
-    return tf_keras.layers.Dense(graph.tensors[op.inputs[1]].shape[0], **given)
+    return tf_keras.layers.Dense(outputs, **given)
+
+
+def flattens(graph: Graph, op: OpRecord) -> bool:
+    """Says whether a fully connected operator reads a whole feature map: the converter folds a Flatten into it."""
+    if op.name != "FULLY_CONNECTED":
+        return False
+    shape, kernel = (graph.tensors[index].shape for index in op.inputs[:2])
+    return len(shape) > 2 and math.prod(shape[1:]) == kernel[1]
 
 
 _MAKERS: Mapping[str, Callable[[Graph, OpRecord, Mapping[str, Any]], Any | None]] = {

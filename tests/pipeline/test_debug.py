@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_a_model_of_the_users_own_gets_a_command_too(small_network, tmp_path):
     assert twin_command(bundle) == (
         f"mobile-deploy export --model mine.keras --input-range=-1,1 --output-meaning softmax "
         f"--labels {bundle.directory}/labels.txt --fit stretch --quant float32 -o {tmp_path}/build"
+    )
+
+
+def test_a_trained_network_gets_a_command_that_trains_nothing_again(bundles):
+    from mobile_deploy.pipeline.twin_files import twin_command
+
+    plain = bundles["int8"]
+    trained = replace(plain, manifest={**plain.manifest, "training": {"data": {"source": "my flowers"}}})
+    variant, folder = plain.manifest["model"]["variant"], plain.directory.parent
+    assert twin_command(trained) == (
+        f"mobile-deploy train --variant {variant} --data 'my flowers' ... --resume --quant float32 -o {folder}"
     )
 
 

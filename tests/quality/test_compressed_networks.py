@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from quality.simulation import Witness, watch
 
 from mobile_deploy.data.demo import make_demo_pictures
 from mobile_deploy.pipeline.train import train
@@ -15,6 +16,7 @@ from mobile_deploy.training.compress import KernelTally, kernel_tallies, zip_siz
 
 pytestmark = pytest.mark.slow
 
+SIDE = 96
 SPARSITY, CLUSTERS = 0.5, 32
 MOST_DROP = 0.03
 # Other pictures than those that the shipped weights were trained on.
@@ -29,26 +31,29 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """The shipped network without half of its weights: the run, and who looked on while int8 was trained."""
+
+    result: TrainResult
+    witness: Witness
+
+
+def trained(pictures: Path, output: Path, **how) -> TrainResult:
+    """The shipped network, compressed in some way."""
+    result = train(
+        "v2", alpha=0.35, resolution=SIDE, weights="demo", data=pictures, epochs=0, output=output / "trained", **how
+    )
+    print(f"\n{how}", *result.tables(), *result.notes, sep="\n")
+    return result
+
+
 @pytest.fixture(scope="module")
-def trained(pictures, tmp_path_factory) -> Callable[..., TrainResult]:
-    """Gives the shipped network, compressed in some way; each is made once."""
-
-    @cache
-    def make(**how) -> TrainResult:
-        result = train(
-            "v2",
-            alpha=0.35,
-            resolution=96,
-            weights="demo",
-            data=pictures,
-            epochs=0,
-            output=tmp_path_factory.mktemp("trained"),
-            **how,
-        )
-        print(f"\n{how}", *result.tables(), *result.notes, sep="\n")
-        return result
-
-    return make
+def pruned(pictures, tmp_path_factory) -> Pruned:
+    with pytest.MonkeyPatch.context() as patch:
+        witness = watch(np.zeros((1, SIDE, SIDE, 3), np.uint8), patch)
+        result = trained(pictures, tmp_path_factory.mktemp("pruned"), sparsity=SPARSITY, qat=True, qat_epochs=1)
+    return Pruned(result=result, witness=witness)
 
 
 def tallies(result: TrainResult, recipe: str = "int8") -> tuple[KernelTally, ...]:
@@ -83,28 +88,24 @@ def assert_smaller_zip_is_reported(result: TrainResult, share: float) -> None:
     assert f"{told / 1e6:.2f}" in str(result.compression_table())
 
 
-def test_half_of_each_pruned_kernel_of_the_file_is_zero(trained):
-    result = trained(sparsity=SPARSITY)
+def test_half_of_each_pruned_kernel_of_the_file_is_zero(pruned):
     for recipe in ("float32", "int8"):
-        found = tallies(result, recipe)
+        found = tallies(pruned.result, recipe)
         assert len(found) == 36  # 35 convolutions that are not depthwise, and the classifier
         assert min(tally.zero_share for tally in found) >= SPARSITY
-    assert_at_most_three_points_below_dense(result)
-    assert_smaller_zip_is_reported(result, 0.8)
+    assert_at_most_three_points_below_dense(pruned.result)
+    assert_smaller_zip_is_reported(pruned.result, 0.8)
 
 
-def test_each_clustered_kernel_of_the_file_holds_32_values(trained):
-    result = trained(clusters=CLUSTERS)
-    found = tallies(result)
-    assert max(tally.distinct for tally in found) <= CLUSTERS
-    assert max(tally.distinct for tally in tallies(trained(sparsity=SPARSITY))) > CLUSTERS
+def test_training_for_int8_keeps_the_zeros(pruned):
+    found = kernel_tallies(pruned.witness.tuned.rival.data)
+    assert pruned.witness.tuned.before.data != pruned.witness.tuned.rival.data, "it was trained"
+    assert min(tally.zero_share for tally in found) >= SPARSITY
+
+
+def test_each_clustered_kernel_of_the_file_holds_32_values(pictures, pruned, tmp_path):
+    result = trained(pictures, tmp_path, clusters=CLUSTERS)
+    assert max(tally.distinct for tally in tallies(result)) <= CLUSTERS
+    assert max(tally.distinct for tally in tallies(pruned.result)) > CLUSTERS
     assert_at_most_three_points_below_dense(result)
     assert_smaller_zip_is_reported(result, 0.9)
-
-
-def test_training_for_int8_keeps_the_zeros(trained):
-    result = trained(sparsity=SPARSITY, qat=True, qat_epochs=1)
-    (file,) = (file for file in result.made.files if file.request.recipe.name == "int8")
-    assert {file.method, file.rival.method} == {"post-training", "quantization-aware"}
-    assert min(tally.zero_share for tally in tallies(result)) >= SPARSITY
-    assert_at_most_three_points_below_dense(result)

@@ -135,20 +135,20 @@ class Network:
 
 
 class TestV1(Network):
-    variant, width_multiplier, epochs = "v1", 0.35, 9
+    variant, width_multiplier, epochs = "v1", 0.35, 16
 
 
 class TestV3Small(Network):
-    variant, width_multiplier, epochs = "v3-small", 0.5, 11
+    variant, width_multiplier, epochs = "v3-small", 0.5, 12
 
 
 class TestV3SmallMinimalistic(Network):
-    variant, width_multiplier, epochs = "v3-small-minimalistic", 0.5, 9
+    variant, width_multiplier, epochs = "v3-small-minimalistic", 0.5, 12
 
 
 class TestV3Large(Network):
-    variant, width_multiplier, epochs = "v3-large", 0.35, 9
+    variant, width_multiplier, epochs = "v3-large", 0.5, 14
 
 
 class TestV3LargeMinimalistic(Network):
-    variant, width_multiplier, epochs = "v3-large-minimalistic", 0.35, 9
+    variant, width_multiplier, epochs = "v3-large-minimalistic", 0.5, 14

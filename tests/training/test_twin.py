@@ -33,6 +33,19 @@ def test_a_twin_answers_as_its_file(variant, small_network):
     assert np.abs(build_twin(data).answers(image).numpy() - run(data, image)).max() < 1e-5
 
 
+@pytest.mark.parametrize("side", [8, 24])
+def test_a_dense_layer_may_read_a_whole_feature_map(side, keras):
+    """The converter leaves a Flatten out and lets the dense operator read the map as it is."""
+    layers = keras.layers
+    steps = [layers.Input((side, side, 3)), layers.Conv2D(4, 3, strides=8), layers.Flatten(), layers.Dense(5)]
+    model = keras.Sequential(steps)
+    data = convert_to_float(lambda image: model(image, training=False), side=side)
+    twin, image = build_twin(data), noise(data)
+    assert np.abs(twin.answers(image).numpy() - run(data, image)).max() < 1e-5
+    twin.model.set_weights([1.5 * weight for weight in twin.model.get_weights()])
+    assert np.abs(twin.answers(image).numpy() - run(twin.write_back(), image)).max() < 1e-5
+
+
 def test_a_twin_ends_before_the_softmax(v2_network):
     twin = build_twin(v2_network.data)
     image = noise(v2_network.data)
