@@ -139,7 +139,7 @@ class TestV1(Network):
 
 
 class TestV3Small(Network):
-    variant, width_multiplier, epochs = "v3-small", 0.5, 12
+    variant, width_multiplier, epochs = "v3-small", 0.5, 11
 
 
 class TestV3SmallMinimalistic(Network):
@@ -147,8 +147,8 @@ class TestV3SmallMinimalistic(Network):
 
 
 class TestV3Large(Network):
-    variant, width_multiplier, epochs = "v3-large", 0.5, 14
+    variant, width_multiplier, epochs = "v3-large", 0.5, 9
 
 
 class TestV3LargeMinimalistic(Network):
-    variant, width_multiplier, epochs = "v3-large-minimalistic", 0.5, 14
+    variant, width_multiplier, epochs = "v3-large-minimalistic", 0.5, 10
