@@ -92,8 +92,9 @@ lock:  ## resolve the packages again, with hashes
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-bench: $(READY)  ## one cold export against the plain tools, side by side
+bench: $(READY)  ## an export against the plain tools, a step of --qat against a float step
 	$(BIN)/python benchmarks/export_against_plain_tools.py
+	$(BIN)/python benchmarks/qat_step_against_float_step.py
 
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

@@ -144,7 +144,7 @@ def run(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a variant or your own model on your pictures, to audited bundles."""
+    """Train a network on your pictures, to audited bundles."""
     from mobile_deploy.pipeline.train import train
     from mobile_deploy.pipeline.train_result import TrainedBelowBarError
 

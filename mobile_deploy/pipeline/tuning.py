@@ -192,7 +192,7 @@ def is_better(tuned: Tuned, judge: Judge | None) -> tuple[bool, str]:
         return tuned.is_nearer, told
     ours, theirs = (scored.correct for scored in judge.of_drafts(tuned.rival, tuned.before))
     won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    told = f"{told}; of {len(ours)} labelled pictures {won} are won and {lost} lost"
+    told = f"{told}; of {len(ours)} labelled pictures it wins {won} and loses {lost}"
     is_sure = mcnemar_exact(lost, won) < _SIGNIFICANT
     return won > lost if is_sure else tuned.is_nearer, told
 

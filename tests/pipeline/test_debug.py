@@ -162,7 +162,7 @@ def test_a_twin_that_is_no_tflite_is_refused(bundles, tmp_path):
 
 def test_an_equalized_file_is_measured_on_its_own_scale(tmp_path, bundles, monkeypatch):
     """Else every layer would differ from its twin by the factors."""
-    monkeypatch.setattr(repairing, "_LEAST_GAIN_DB", -100.0)  # equalized whether that helps or not
+    monkeypatch.setattr(repairing, "LEAST_GAIN_DB", -100.0)  # equalized whether that helps or not
     made = quantize(
         bundles["float32"].directory,
         quant=["int8", "float32"],

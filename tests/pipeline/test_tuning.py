@@ -136,7 +136,7 @@ def tuned(gain_db: float, problems: tuple[str, ...] = ()) -> Tuned:
 def test_labels_decide_where_they_leave_no_doubt_else_nearness(gain_db, won, lost, is_kept):
     found, reason = is_better(tuned(gain_db), Labels(won=won, lost=lost))
     assert found is is_kept
-    assert f"of 100 labelled pictures {won} are won and {lost} lost" in reason
+    assert f"of 100 labelled pictures it wins {won} and loses {lost}" in reason
 
 
 def test_without_labels_nearness_decides_and_a_file_that_failed_its_audit_is_never_better():

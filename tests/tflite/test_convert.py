@@ -27,7 +27,8 @@ def test_the_file_answers_as_keras_does(small_network, variant):
     run = interpreter.get_signature_runner("serving_default")
     found = np.concatenate([run(image=image[None])["output"] for image in images])
     expected = network.model(images, training=False).numpy()
-    assert np.abs(found - expected).max() < 1e-5
+    # Two libraries round sums in their own order.
+    assert np.abs(found - expected).max() < 3e-5
     assert np.ptp(expected, axis=0).max() > 0.01  # the pictures do not all get one answer
 
 
