@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def draw_learning_curve(points: Sequence[CurvePoint], *, title: str) -> bytes:
     panels = {"loss": losses} | ({"right (%)": rights} if any(_has_values(pair) for pair in rights) else {})
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, pairs) in zip(all_axes, panels.items(), strict=True):
-        _draw_epochs(axes, pairs, name=name)
+        _draw_epochs(axes, pairs, [point.phase for point in points], name=name)
         _mark_phases(axes, [point.phase for point in points], named=axes is all_axes[0])
     all_axes[-1].set_xlabel("epoch", color=_INK)
     all_axes[0].legend(loc="upper right", frameon=False, fontsize=9)
@@ -137,14 +138,22 @@ def _has_values(pair: tuple[float | None, ...]) -> bool:
     return any(value is not None for value in pair)
 
 
-def _draw_epochs(axes: Axes, pairs: Sequence[tuple[float | None, float | None]], *, name: str) -> None:
+def _draw_epochs(
+    axes: Axes, pairs: Sequence[tuple[float | None, float | None]], phases: Sequence[str], *, name: str
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    epochs = range(1, len(pairs) + 1)
     train, validation = ([_shown(value) for value in values] for values in zip(*pairs, strict=True))
-    axes.plot(epochs, train, color=_LOCAL, linestyle="-", marker="o", markersize=4, label="training")
+    lines = [("training", train, _LOCAL, "o-")]
     if any(map(math.isfinite, validation)):
-        axes.plot(epochs, validation, color=_CUMULATIVE, linestyle="--", marker="s", markersize=4, label="validation")
+        lines.append(("validation", validation, _CUMULATIVE, "s--"))
+    for label, values, color, style in lines:
+        # No line leads from one phase into the next, whose loss is another one.
+        for number, (_, span) in enumerate(groupby(range(len(pairs)), key=lambda position: phases[position])):
+            epochs = list(span)
+            shown = [values[position] for position in epochs]
+            told = "" if number else label
+            axes.plot([position + 1 for position in epochs], shown, style, color=color, markersize=4, label=told)
     axes.set_ylabel(name, color=_INK)
     _plain(axes)
     axes.set_xlim(0.5, len(pairs) + 0.5)
