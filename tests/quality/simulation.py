@@ -83,10 +83,8 @@ def answers(draft: Draft, pictures: np.ndarray) -> np.ndarray:
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Share of pictures on which both put the same class first, ties of rounded scores included."""
-    best = one.argmax(axis=1)
-    rows = np.arange(len(one))
-    return float(np.mean((other[rows, best] >= other.max(axis=1)) | (one[rows, other.argmax(axis=1)] >= one.max(1))))
+    """Share of pictures on which both put the same class first; of equal scores the first class counts."""
+    return float(np.mean(one.argmax(axis=1) == other.argmax(axis=1)))
 
 
 def mean_distance(one: np.ndarray, other: np.ndarray) -> float:

@@ -19,6 +19,17 @@ def census(data: bytes) -> Counter[str]:
     return Counter(op.name for op in read_graph(data).ops)
 
 
+def moved_by_last_bits(model, images: np.ndarray, *, draws: int = 4) -> float:
+    """Gives how far answers move at most when every weight is moved by its last bit, up or down."""
+    weights, draw = model.get_weights(), np.random.default_rng(0)
+    before, far = model(images, training=False).numpy(), []
+    for _ in range(draws):
+        model.set_weights([np.nextafter(w, draw.choice([-np.inf, np.inf], w.shape).astype(w.dtype)) for w in weights])
+        far.append(np.abs(model(images, training=False).numpy() - before).max())
+    model.set_weights(weights)
+    return float(max(far))
+
+
 @pytest.mark.parametrize("variant", ["v1", "v2", "v3-small", "v3-small-minimalistic"])
 def test_the_file_answers_as_keras_does(small_network, variant):
     network = small_network(variant)
@@ -27,8 +38,8 @@ def test_the_file_answers_as_keras_does(small_network, variant):
     run = interpreter.get_signature_runner("serving_default")
     found = np.concatenate([run(image=image[None])["output"] for image in images])
     expected = network.model(images, training=False).numpy()
-    # Two libraries round sums in their own order.
-    assert np.abs(found - expected).max() < 3e-5
+    # Folding a batch norm rounds each weight once more. How far that moves the answers is the network's own affair.
+    assert np.abs(found - expected).max() < 2 * moved_by_last_bits(network.model, images) < 1e-4
     assert np.ptp(expected, axis=0).max() > 0.01  # the pictures do not all get one answer
 
 
