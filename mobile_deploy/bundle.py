@@ -20,7 +20,7 @@ from typing import Any
 
 from mobile_deploy.contract import ModelContract
 from mobile_deploy.errors import InputDataError, UnreadableFileError
-from mobile_deploy.files import reason_in_words, sha256_of_bytes, sha256_of_file, write_directories
+from mobile_deploy.files import reason_in_words, sha256_of_bytes, sha256_of_file, write_directories, write_file
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "model.json"
@@ -28,6 +28,8 @@ LABELS_NAME = "labels.txt"
 # A JSON text becomes up to 40 times as large in memory.
 _LARGEST_MANIFEST_BYTES = 8_000_000
 _LARGEST_LABELS_BYTES = 16_000_000
+# What tells two measured latencies of one model apart; of equal ones the newer replaces the older.
+_LATENCY_KEYS = ("device", "soc", "system", "runtime", "threads", "delegate")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
@@ -119,7 +121,6 @@ def compose_bundle(
         "contract": contract.to_json(),
         **facts,
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     bundle = Bundle(
         directory=parent / name,
         name=name,
@@ -131,8 +132,31 @@ def compose_bundle(
     )
     return BundleDraft(
         bundle=bundle,
-        files={**(files or {}), f"{name}.tflite": tflite, MANIFEST_NAME: text.encode(), LABELS_NAME: labels},
+        files={**(files or {}), f"{name}.tflite": tflite, MANIFEST_NAME: _dumps(manifest), LABELS_NAME: labels},
     )
+
+
+def _dumps(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def record_latencies(directory: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Adds measured latencies to model.json, so that the app and reports can show them.
+
+    Args:
+        directory: The bundle's folder.
+        entries: JSON objects that say at least "device", "soc", "system", "runtime", "threads" and "delegate"; one that
+            says the same of all these as an older one replaces it.
+
+    Raises:
+        UnreadableFileError: The folder is no bundle.
+        OutputNotWritableError: The system refused.
+    """
+    manifest = dict(read_record(directory).manifest)
+    known = manifest.get("latency")
+    older = [entry for entry in known if isinstance(entry, dict)] if isinstance(known, list) else []
+    by_setting = {json.dumps([entry.get(key) for key in _LATENCY_KEYS]): dict(entry) for entry in (*older, *entries)}
+    write_file(directory / MANIFEST_NAME, _dumps({**manifest, "latency": list(by_setting.values())}))
 
 
 def write_bundles(drafts: Sequence[BundleDraft], *, overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from mobile_deploy.bundle import (
     compose_bundle,
     load_bundle,
     read_labels,
+    record_latencies,
     write_bundles,
 )
 from mobile_deploy.contract import Fit, InputContract, ModelContract, OutputContract, Quantization
@@ -266,3 +267,24 @@ def test_every_released_schema_loads(schema, update_goldens):
     assert bundle.manifest["schema_version"] == schema
     assert (bundle.recipe, bundle.contract) == ("int8", CONTRACT)
     assert bundle.tflite.read_bytes() == TFLITE
+
+
+def latency(**says):
+    setting = {"device": "Pixel 8", "soc": "Tensor G3", "system": "Android 15", "runtime": "2.2.0", "delegate": "cpu"}
+    return {**setting, "threads": 1, "median_ms": 2.5, **says}
+
+
+def test_latencies_are_added_and_one_of_the_same_setting_is_replaced(written):
+    record_latencies(written.directory, [latency(), latency(threads=4, median_ms=1.1)])
+    record_latencies(written.directory, [latency(median_ms=2.4), latency(device="Galaxy S24")])
+    loaded = load_bundle(written.directory)
+    found = [(entry["device"], entry["threads"], entry["median_ms"]) for entry in loaded.manifest["latency"]]
+    assert found == [("Pixel 8", 1, 2.4), ("Pixel 8", 4, 1.1), ("Galaxy S24", 1, 2.5)]
+    assert {key: value for key, value in loaded.manifest.items() if key != "latency"} == dict(written.manifest)
+
+
+@pytest.mark.parametrize("stranger", [None, 7, ["x", 3], [{"device": {"a": []}}]])
+def test_what_a_stranger_wrote_as_latencies_does_not_keep_ours_out(written, stranger):
+    edit(written, lambda manifest: manifest.update(latency=stranger))
+    record_latencies(written.directory, [latency()])
+    assert load_bundle(written.directory).manifest["latency"][-1] == latency()

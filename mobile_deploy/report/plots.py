@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Two hues that every kind of colour vision tells apart; the lines differ in style and mark too.
 # Source: Okabe and Ito, Color Universal Design, 2008: blue and vermilion.
-_LOCAL, _CUMULATIVE, _INK = "#0072b2", "#d55e00", "#1a1a1a"
+LOCAL, CUMULATIVE, INK = "#0072b2", "#d55e00", "#1a1a1a"
 _LONGEST_LABEL = 44  # letters
 _WIDTH_INCHES, _HEIGHT_INCHES, _DOTS_PER_INCH = 12.0, 6.0, 110
 
@@ -57,21 +57,21 @@ def draw_sqnr(points: Sequence[SqnrPoint], *, title: str, named: Sequence[int], 
     axes = figure.add_subplot()
     _draw_lines(axes, points)
     keys = [
-        Line2D([], [], color=_LOCAL, linestyle="-", marker="o", markersize=4, label="local: fed with float values"),
-        Line2D([], [], color=_CUMULATIVE, linestyle="--", marker="s", markersize=4, label="cumulative: the whole file"),
+        Line2D([], [], color=LOCAL, linestyle="-", marker="o", markersize=4, label="local: fed with float values"),
+        Line2D([], [], color=CUMULATIVE, linestyle="--", marker="s", markersize=4, label="cumulative: the whole file"),
     ]
     for number, position in enumerate(named, start=1):
         point = points[position]
         heights = (_shown(point.cumulative_db), _shown(point.local_db))
         _number(axes, str(number), position, *(heights if at_cumulative else heights[::-1]))
         label = _label(point.name)
-        keys.append(Line2D([], [], color=_INK, linestyle="", marker=f"${number}$", markersize=7, label=label))
+        keys.append(Line2D([], [], color=INK, linestyle="", marker=f"${number}$", markersize=7, label=label))
     legend = figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
-    for text in (*legend.get_texts(), axes.set_title(title, loc="left", color=_INK)):
+    for text in (*legend.get_texts(), axes.set_title(title, loc="left", color=INK)):
         text.set_parse_math(False)  # a dollar sign in a name is no formula
-    axes.set_ylabel("SQNR (dB), higher is better", color=_INK)
-    axes.set_xlabel("layer, in execution order", color=_INK)
-    return _png(figure)
+    axes.set_ylabel("SQNR (dB), higher is better", color=INK)
+    axes.set_xlabel("layer, in execution order", color=INK)
+    return png(figure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +115,14 @@ def draw_learning_curve(points: Sequence[CurvePoint], *, title: str) -> bytes:
     for axes, (name, pairs) in zip(all_axes, panels.items(), strict=True):
         _draw_epochs(axes, pairs, [point.phase for point in points], name=name)
         _mark_phases(axes, [point.phase for point in points], named=axes is all_axes[0])
-    all_axes[-1].set_xlabel("epoch", color=_INK)
+    all_axes[-1].set_xlabel("epoch", color=INK)
     all_axes[0].legend(loc="upper right", frameon=False, fontsize=9)
-    figure.suptitle(title, x=0.01, ha="left", color=_INK).set_parse_math(False)
-    return _png(figure)
+    figure.suptitle(title, x=0.01, ha="left", color=INK).set_parse_math(False)
+    return png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Writes a diagram as a PNG file that depends on nothing but the diagram."""
     target = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for the letter
@@ -144,9 +145,9 @@ def _draw_epochs(
     from matplotlib.ticker import MaxNLocator
 
     train, validation = ([_shown(value) for value in values] for values in zip(*pairs, strict=True))
-    lines = [("training", train, _LOCAL, "o-")]
+    lines = [("training", train, LOCAL, "o-")]
     if any(map(math.isfinite, validation)):
-        lines.append(("validation", validation, _CUMULATIVE, "s--"))
+        lines.append(("validation", validation, CUMULATIVE, "s--"))
     for label, values, color, style in lines:
         # No line leads from one phase into the next, whose loss is another one.
         for number, (_, span) in enumerate(groupby(range(len(pairs)), key=lambda position: phases[position])):
@@ -154,7 +155,7 @@ def _draw_epochs(
             shown = [values[position] for position in epochs]
             told = "" if number else label
             axes.plot([position + 1 for position in epochs], shown, style, color=color, markersize=4, label=told)
-    axes.set_ylabel(name, color=_INK)
+    axes.set_ylabel(name, color=INK)
     _plain(axes)
     axes.set_xlim(0.5, len(pairs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -169,7 +170,7 @@ def _mark_phases(axes: Axes, phases: Sequence[str], *, named: bool) -> None:
             axes.axvline(position + 0.5, color="#999999", linewidth=0.8, linestyle=":")
         if named:
             start = axes.get_xaxis_transform()
-            axes.text(position + 0.55, 1.02, phase, transform=start, fontsize=9, color=_INK, parse_math=False)
+            axes.text(position + 0.55, 1.02, phase, transform=start, fontsize=9, color=INK, parse_math=False)
 
 
 def _label(name: str) -> str:
@@ -181,8 +182,8 @@ def _label(name: str) -> str:
 def _draw_lines(axes: Axes, points: Sequence[SqnrPoint]) -> None:
     positions = range(len(points))
     cumulative, local = ([_shown(v) for v in values] for values in zip(*map(_values, points), strict=True))
-    axes.plot(positions, cumulative, color=_CUMULATIVE, linestyle="--", marker="s", markersize=4)
-    axes.plot(positions, local, color=_LOCAL, linestyle="-", marker="o", markersize=4)
+    axes.plot(positions, cumulative, color=CUMULATIVE, linestyle="--", marker="s", markersize=4)
+    axes.plot(positions, local, color=LOCAL, linestyle="-", marker="o", markersize=4)
     _plain(axes)
 
 
@@ -214,5 +215,5 @@ def _number(axes: Axes, text: str, position: int, wanted: float, other: float) -
             ha="center",
             va="top",
             fontweight="bold",
-            color=_INK,
+            color=INK,
         )
