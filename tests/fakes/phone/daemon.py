@@ -67,6 +67,10 @@ class Connection:
             text = f"device::{self.banner()}features={self.knobs.features}"
             self._send_packet(b"CNXN", self.knobs.version, self.knobs.max_payload_bytes, text.encode())
 
+    def garble(self) -> None:
+        """Sends a malformed message, after which the host takes this phone for offline."""
+        self.socket.sendall(b"\xff" * 24)
+
     def _answer(self, packet: Packet) -> None:
         match packet.command:
             case b"CNXN" | b"AUTH":
@@ -85,7 +89,7 @@ class Connection:
 
     def _meet(self, packet: Packet) -> None:
         if self.knobs.offline:
-            self.socket.sendall(b"\xff" * 24)
+            self.garble()
         elif not self.knobs.unauthorized:
             self.greet()
         elif packet.first != AUTH_PUBLIC_KEY or packet.command == b"CNXN":
@@ -164,6 +168,11 @@ class Daemon:
         """Tells all hosts that wait for it that this phone is ready."""
         for connection in tuple(self._connections):
             connection.greet()
+
+    def garble_all(self) -> None:
+        """Sends all hosts a malformed message."""
+        for connection in tuple(self._connections):
+            connection.garble()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):

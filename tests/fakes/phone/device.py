@@ -14,7 +14,7 @@ from fakes.phone import heat, system_files, wire
 from fakes.phone.daemon import Daemon, Service
 from fakes.phone.heat import Heat
 from fakes.phone.knobs import Knobs
-from fakes.phone.paths import LINUX_FOLDERS, PhonePaths
+from fakes.phone.paths import PhonePaths
 from fakes.phone.shell_service import ShellService
 from fakes.phone.sync_service import SyncService
 from fakes.phone.system_files import Cluster
@@ -50,11 +50,7 @@ class FakePhone:
     _daemon: Daemon = field(init=False)
 
     def __post_init__(self) -> None:
-        self._paths = (
-            PhonePaths(root=self.root)
-            if self.android
-            else PhonePaths(root=self.root, folders=LINUX_FOLDERS, status=False)
-        )
+        self._paths = PhonePaths(root=self.root, status=self.android)
         self._daemon = Daemon(knobs=self.knobs, banner=self._banner, find_service=self._find_service)
         self._furnish()
 
@@ -113,6 +109,11 @@ class FakePhone:
         """Lets the person at the phone accept this computer."""
         self.knobs.unauthorized = False
         self._daemon.greet_all()
+
+    def fall_offline(self) -> None:
+        """Sends nothing sensible any more, also to hosts that come anew."""
+        self.knobs.offline = True
+        self._daemon.garble_all()
 
     def leftovers(self) -> tuple[str, ...]:
         """Lists all that lies in the folder that everyone may write to."""
@@ -181,6 +182,24 @@ class FakePhone:
     def wakefulness(self) -> str:
         """Gives how awake it is, such as "Awake"."""
         return (self.state / "dumpsys/power").read_text().split("mWakefulness=")[1].split()[0]
+
+    def fixed_performance(self) -> str | None:
+        """Gives what its clocks were last told: "true", "false", or None."""
+        file = self.state / "fixed_performance"
+        return file.read_text() if file.exists() else None
+
+    def refuse_fixed_performance(self) -> None:
+        """Makes it one of those that cannot fix their clocks."""
+        (self.state / "no_fixed_performance").touch()
+
+    def cannot_execute(self, reason: str = "not executable: 64-bit ELF file") -> None:
+        """Makes the benchmark program one for another machine."""
+        (self.state / "cannot_execute").write_text(reason)
+
+    def log(self, tag: str, message: str, level: str = "I") -> None:
+        """Writes a line into Android's log."""
+        with (self.state / "logcat").open("a") as file:
+            file.write(f"{level} {tag}\t{message}\n")
 
     def noted(self, name: str) -> tuple[str, ...]:
         """Gives the calls of one of Android's commands that change something, such as "cmd", one line each."""

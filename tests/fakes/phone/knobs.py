@@ -18,7 +18,7 @@ class Knobs:
         max_payload_bytes: Largest message.
         unauthorized: Whether the person at the phone has yet to accept this computer.
         offline: Whether the daemon answers with a malformed message.
-        disk_full_after_bytes: Bytes that can still be written; None for plenty.
+        disk_full_after_bytes: Bytes that can still be pushed; None for plenty. With 0 scripts cannot write, either.
         vanish_after_push_bytes: The phone vanishes after so many bytes of file content; None for never.
         vanish_after_shell_calls: The phone vanishes when one more shell is opened; None for never.
         vanish_in_shell: The phone vanishes in a shell whose script holds this text; empty for never.
@@ -48,7 +48,7 @@ class Knobs:
     @property
     def features(self) -> str:
         """What the daemon says it can do; without newer ways of sending files, so that hosts take the plain one."""
-        return "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir" if self.shell_v2 else "cmd"
+        return "shell_v2,cmd,stat_v2,fixed_push_mkdir" if self.shell_v2 else "cmd"
 
     @property
     def ends_lines_with_cr(self) -> bool:

@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ANDROID_FOLDERS = ("/data/local/tmp", "/sys/devices/system/cpu", "/sys/class/thermal", "/proc/cpuinfo", "/proc/meminfo")
-LINUX_FOLDERS = ("/tmp", *ANDROID_FOLDERS[1:])
+_FOLDERS = ("/data", "/etc", "/sdcard", "/storage", "/sys", "/system", "/tmp", "/vendor")
+_FILES = ("/proc/cpuinfo", "/proc/meminfo", "/proc/version")
+_OWN_STATUS = re.compile(rb"/proc/(?:self|\$\$)/status\b")
+_TREE = re.compile(rb"(?<![\w./-])(?:%s)(?![\w.-])" % b"|".join(name.encode() for name in _FOLDERS + _FILES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,10 @@ class PhonePaths:
 
     Attributes:
         root: Where the phone's "/" lies.
-        folders: Those of the phone's folders and files that scripts see in it.
-        status: The phone's /proc/self/status by shell; empty where processes see their real one.
+        status: Whether each shell has a /proc/self/status of the phone's; otherwise processes see their real one.
     """
 
     root: Path
-    folders: tuple[str, ...] = ANDROID_FOLDERS
     status: bool = True
 
     def here(self, path: str) -> Path:
@@ -35,10 +35,12 @@ class PhonePaths:
 
     def script_here(self, script: bytes, shell: int) -> bytes:
         """Puts the paths of a script under the tree; `shell` is the number of the shell that will run it."""
+        root, own_status = bytes(self.root), bytes(self.status_file(shell))
+        # The tree itself may lie in a folder that the phone has, too, so what is put in comes last.
+        script = _TREE.sub(lambda found: b"\0" + found[0], script)
         if self.status:
-            script = re.sub(rb"/proc/(?:self|\$\$)/status\b", lambda _: bytes(self.status_file(shell)), script)
-        names = b"|".join(re.escape(folder.encode()) for folder in self.folders)
-        return re.sub(rb"(?<![\w./-])(?=(?:%s)(?![\w.-]))" % names, lambda _: bytes(self.root), script)
+            script = _OWN_STATUS.sub(lambda _: own_status, script)
+        return script.replace(b"\0", root)
 
     def status_file(self, shell: int) -> Path:
         """Where the phone's /proc/self/status lies for one shell."""

@@ -128,9 +128,13 @@ def _connected(
         FakePhone.linux_box(folder, knobs, missing) if linux else FakePhone(folder=folder, knobs=knobs, missing=missing)
     )
     made.start()
+    # A host that meets a phone offline waits ten seconds for it; one whose phone falls offline does not.
+    offline, knobs.offline = knobs.offline, False
     try:
         if connect:
             server.connect(made)
+        if offline:
+            made.fall_offline()
         yield made
     finally:
         made.stop()

@@ -69,12 +69,12 @@ class ShellService:
         if self.paths.status:
             status.parent.mkdir(parents=True)
             status.write_bytes((self.paths.root / "proc/self/status").read_bytes())
-        full = _FULL_DISK if self.knobs.disk_full_after_bytes is not None else b""
+        full = _FULL_DISK if self.knobs.disk_full_after_bytes == 0 else b""
         return subprocess.Popen(
             [b"/system/bin/sh", b"-c", full + self.paths.script_here(script, number)],
             executable="/bin/sh",
             cwd=self.paths.root,
-            env={**self.environment, "PHONE_STATUS": str(status)},
+            env={**self.environment, "PHONE_STATUS": str(status) if self.paths.status else "/proc/self/status"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
@@ -129,7 +129,7 @@ class _ShellRun:
                 pass
 
     def _print(self, frame: int, data: bytes) -> None:
-        if self.service.knobs.disk_full_after_bytes is not None:
+        if self.service.knobs.disk_full_after_bytes == 0:
             for words in _FULL_DISK_WORDS:
                 data = data.replace(words, b"No space left on device")
         if self.service.knobs.ends_lines_with_cr and not self.raw:

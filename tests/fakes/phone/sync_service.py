@@ -56,8 +56,11 @@ class SyncService:
             b"RECV": self._send_file,
             b"SEND": self._take_file,
         }
-        while (name := self._request(stream))[0] != b"QUIT":
-            answers[name[0]](stream, *name)
+        while (kind := (request := self._request(stream))[0]) != b"QUIT":
+            if kind not in answers:
+                return _fail(stream, f"unknown command {kind!r}")
+            answers[kind](stream, *request)
+        return None
 
     def _request(self, stream: Stream) -> tuple[bytes, str]:
         kind, size = _REQUEST.unpack(stream.read(_REQUEST.size))
