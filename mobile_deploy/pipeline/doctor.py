@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from mobile_deploy.pipeline.programs import PHONE_FIXES, TOOLS, Tool, ask, parse_phones
+from mobile_deploy.device.adb import adb_path
+from mobile_deploy.device.phones import PHONE_FIXES, parse_phones
+from mobile_deploy.pipeline.programs import TOOLS, Tool, ask
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 from mobile_deploy.pipeline.requirements import Requirement, read_requirements
 
@@ -27,7 +29,7 @@ State = Literal["ok", "missing", "too old", "too new", "broken", "low"]
 # A judgement, not a limit: downloaded weights, five bundles and the converter's temporary copies stay well under it.
 LEAST_FREE_BYTES = 1_000_000_000
 
-ENVIRONMENT_VARIABLES = ("MOBILE_DEPLOY_CACHE", "MOBILE_DEPLOY_WEIGHTS_URL")
+ENVIRONMENT_VARIABLES = ("MOBILE_DEPLOY_CACHE", "MOBILE_DEPLOY_WEIGHTS_URL", "MOBILE_DEPLOY_TOOLS_URL")
 
 # The name a package is imported by, where it is not its own with underscores.
 _IMPORT_NAMES = {"pillow": "PIL"}
@@ -145,7 +147,7 @@ def _is_importable(name: str) -> bool:
 def _examine_tool(tool: Tool, *, timeout_s: float) -> Finding:
     fix = tool.fix(sys.platform)
     needed = f"optional: {tool.needed_for}"
-    path = shutil.which(tool.program)
+    path = adb_path() if tool.name == "adb" else shutil.which(tool.program)
     if path is None:
         return Finding(area="tool", name=tool.name, state="missing", needed=needed, fix=fix)
     answer = ask((path, *tool.arguments), timeout_s=timeout_s)
@@ -160,7 +162,7 @@ def _examine_phones(*, timeout_s: float) -> Finding:
     def finding(state: State, found: str, fix: str) -> Finding:
         return Finding(area="phone", name="phone", state=state, found=found, needed=needed, fix=fix)
 
-    path = shutil.which("adb")
+    path = adb_path()
     if path is None:
         return finding("missing", "", "install adb, then connect a phone")
     answer = ask((path, "devices"), timeout_s=timeout_s)
@@ -170,9 +172,9 @@ def _examine_phones(*, timeout_s: float) -> Finding:
     if not phones:
         return finding("missing", "", PHONE_FIXES["missing"])
     found = ", ".join(f"{phone.serial} ({phone.state})" for phone in phones)
-    if any(phone.state == "device" for phone in phones):
+    if any(phone.usable for phone in phones):
         return finding("ok", found, "")
-    return finding("broken", found, PHONE_FIXES.get(phones[0].state, PHONE_FIXES["other"]))
+    return finding("broken", found, phones[0].remedy)
 
 
 def _examine_disk(folder: Path) -> Finding:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mobile_deploy.device.adb import ADB_FIXES, VERSION_PATTERN
+
 # Maven paints its version even where nobody sees colours.
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -47,13 +49,9 @@ TOOLS = (
         name="adb",
         program="adb",
         arguments=("version",),
-        pattern=r"^Version (\S+)",
+        pattern=VERSION_PATTERN,
         needed_for="benchmark on a phone, install the app",
-        fixes={
-            "linux": "sudo apt install adb",
-            "darwin": "brew install --cask android-platform-tools",
-            "win32": "choco install adb",
-        },
+        fixes=ADB_FIXES,
     ),
     Tool(
         name="java",
@@ -77,14 +75,6 @@ TOOLS = (
     ),
 )
 
-PHONE_FIXES: Mapping[str, str] = {
-    "missing": "connect a phone by USB and switch on Developer options > USB debugging",
-    "unauthorized": "unlock the phone and accept the USB debugging prompt",
-    "no permissions": "sudo apt install android-sdk-platform-tools-common, then plug the phone in again",
-    "other": "unplug the phone, plug it in again and unlock it",
-}
-"""What to do when no phone is usable, by its state as adb names it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -97,19 +87,6 @@ class Answer:
 
     output: str = ""
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phone:
-    """A phone as adb lists it.
-
-    Attributes:
-        serial: Its serial number.
-        state: "device" when usable, else such as "offline", "unauthorized", "no permissions".
-    """
-
-    serial: str
-    state: str
 
 
 def ask(command: Sequence[str], *, timeout_s: float) -> Answer:
@@ -137,16 +114,3 @@ def ask(command: Sequence[str], *, timeout_s: float) -> Answer:
     if code != 0:
         return Answer(problem=f"exit code {code}: {' '.join(output.split())[:120]}")
     return Answer(output=output)
-
-
-def parse_phones(listing: str) -> tuple[Phone, ...]:
-    r"""Reads what `adb devices` prints.
-
-    >>> parse_phones("List of devices attached\nR58M\tdevice\n")
-    (Phone(serial='R58M', state='device'),)
-    """
-    lines = (line.partition("\t") for line in listing.splitlines())
-    # "no permissions (user in plugdev group; are your udev rules wrong?)": the state is what precedes the remark.
-    return tuple(
-        Phone(serial=serial, state=state.partition("(")[0].split(";")[0].strip()) for serial, tab, state in lines if tab
-    )

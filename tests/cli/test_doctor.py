@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from mobile_deploy.cli import main
+from mobile_deploy.device.phones import PHONE_FIXES, parse_phones
 from mobile_deploy.errors import UnreadableFileError
 from mobile_deploy.pipeline import doctor, requirements
 from mobile_deploy.pipeline.doctor import Finding, diagnose
-from mobile_deploy.pipeline.programs import PHONE_FIXES, TOOLS, ask, parse_phones
+from mobile_deploy.pipeline.programs import TOOLS, ask
 from mobile_deploy.pipeline.requirements import Requirement, Requirements, read_requirements
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,6 +31,9 @@ def bin_dir(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "fake bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))  # no Android SDK
+    monkeypatch.delenv("ANDROID_HOME", raising=False)
+    monkeypatch.delenv("ANDROID_SDK_ROOT", raising=False)
     monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path / "cache"))
     return folder
 
@@ -148,7 +152,7 @@ def test_a_file_that_is_no_program_does_not_start(tmp_path):
     [
         (r"* daemon started successfully\nList of devices attached\n\n", "missing", "", "missing"),
         (r"List of devices attached\nR58M\tunauthorized\n", "broken", "R58M (unauthorized)", "unauthorized"),
-        (r"List of devices attached\nR58M\toffline\n", "broken", "R58M (offline)", "other"),
+        (r"List of devices attached\nR58M\toffline\n", "broken", "R58M (offline)", "offline"),
         (
             r"List of devices attached\nR58M\tno permissions (user in plugdev group; are your udev rules wrong?)\n",
             "broken",

@@ -1,0 +1,61 @@
+"""One lock per phone on this machine, since two measurements at once disturb each other.
+
+The system lifts it when the process that holds it ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mobile_deploy.device.failures import PhoneBusyError
+from mobile_deploy.errors import CacheNotWritableError
+from mobile_deploy.files import cache_directory, reason_in_words, sha256_of_bytes
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def phone_lock(serial: str) -> Iterator[None]:
+    """Keeps other processes of this user from measuring on a phone meanwhile.
+
+    Args:
+        serial: Its serial number.
+
+    Raises:
+        CacheNotWritableError: The lock's file cannot be made.
+        PhoneBusyError: Another process, or another thread of this one, has the lock.
+    """
+    # Not the serial number itself: it may hold what no file name may.
+    path = cache_directory() / "phones" / f"{sha256_of_bytes(serial.encode(errors='surrogatepass'))[:16]}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CacheNotWritableError(path=path, problem=reason_in_words(error)) from error
+    try:
+        if not _lock(descriptor):
+            raise PhoneBusyError(serial=serial)
+        # The file stays: whoever waits for a removed one and whoever makes it anew would both have a lock.
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Says whether the lock could be had; so it can where the file system knows no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        elif fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError | PermissionError)
+    return True
