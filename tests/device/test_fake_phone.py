@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import struct
 import subprocess
 import time
@@ -13,6 +16,7 @@ from fakes.network_file import float_network
 from fakes.phone.benchmark_tool import FakeTool, Replay, runs_of, started_runs
 from fakes.phone.device import FakePhone
 from fakes.phone.real_adb import AdbServer
+from fakes.phone.sample_app import PACKAGE, SampleApp, requests_of
 from fakes.phone.system_files import Cluster
 from fakes.phone.tool_lines import percentile
 
@@ -338,15 +342,71 @@ class TestAndroid:
         phone.free(5 * 1024)
         assert said(adb_server, phone, f"df -k {BASE}").split("\n")[1].split()[3] == "5"
 
-    def test_apps_answer_in_the_log(self, adb_server, fake_phone):
+    def test_the_log_is_kept_by_tag(self, adb_server, fake_phone):
         phone = fake_phone()
-        phone.log("mobile-deploy", '{"token": "a"}')
-        phone.log("other", "noise")
+        said(adb_server, phone, "log -p i -t mobile-deploy 'a  b'; log -t other noise")
         phone.log("AndroidRuntime", "FATAL EXCEPTION: main", level="E")
-        assert said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I") == '{"token": "a"}'
-        assert "FATAL" in said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I AndroidRuntime:E")
+        assert said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I") == "a  b"
+        both = "logcat -d -v raw -s mobile-deploy:I AndroidRuntime:E"
+        assert said(adb_server, phone, both).split("\n") == ["a  b", "FATAL EXCEPTION: main"]
         said(adb_server, phone, "logcat -c")
         assert said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I") == ""
+
+
+class TestApp:
+    def start(self, adb_server, phone, mode="644") -> dict[str, object]:
+        """Brings a model and starts the app; gives what it logs."""
+        said(adb_server, phone, f"cd {BASE}; echo model > m; chmod {mode} m; chmod 711 .")
+        asked = {"token": "ab", "model": f"{BASE}/m", "threads": 2, "runs": 5, "seconds": 0, "kind": "latency"}
+        request = base64.urlsafe_b64encode(json.dumps(asked).encode()).decode().rstrip("=")
+        said(adb_server, phone, f"am start -S -n {PACKAGE}/.BenchmarkActivity --es request {request}")
+        assert requests_of(phone) == (asked,)
+        return json.loads(said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I") or "{}")
+
+    def test_it_answers_in_the_log(self, adb_server, fake_phone):
+        phone = fake_phone()
+        SampleApp(centre_ms=8.0, answer={"doubts": ["x"]}).install(phone)
+        answer = self.start(adb_server, phone)
+        assert {name: answer[name] for name in ("token", "centre_ms", "runs", "doubts")} == {
+            "token": "ab",
+            "centre_ms": 4.0,
+            "runs": 5,
+            "doubts": ["x"],
+        }
+        assert answer["sha256"] == hashlib.sha256(b"model\n").hexdigest()
+
+    def test_it_lives_until_it_is_stopped(self, adb_server, fake_phone):
+        phone = fake_phone()
+        SampleApp(silent=True).install(phone)
+        assert self.start(adb_server, phone) == {}
+        assert said(adb_server, phone, f"pidof {PACKAGE}") == "4711"
+        assert adb_server.on(phone, "shell", f"am force-stop {PACKAGE}; pidof {PACKAGE}").returncode == 1
+
+    def test_it_reads_no_file_that_is_closed_to_it(self, adb_server, fake_phone):
+        phone = fake_phone()
+        SampleApp().install(phone)
+        assert self.start(adb_server, phone, mode="600")["error"] == f"{BASE}/m cannot be read"
+
+    def test_it_can_crash(self, adb_server, fake_phone):
+        phone = fake_phone()
+        SampleApp(crash="java.lang.OutOfMemoryError: x").install(phone)
+        assert self.start(adb_server, phone) == {}
+        crash = said(adb_server, phone, "logcat -d -v raw -s AndroidRuntime:E").split("\n")
+        assert crash[1:] == [f"Process: {PACKAGE}, PID: 4711", "java.lang.OutOfMemoryError: x"]
+
+    def test_it_is_listed_only_where_it_is_installed(self, adb_server, fake_phone):
+        phone = fake_phone()
+        assert adb_server.on(phone, "shell", f"pm path {PACKAGE}").returncode == 1
+        SampleApp(version="1.2").install(phone)
+        assert said(adb_server, phone, f"pm path {PACKAGE}").startswith("package:/data/app/")
+        assert "versionName=1.2" in said(adb_server, phone, f"dumpsys package {PACKAGE}")
+
+    def test_an_app_without_a_benchmark_cannot_be_started(self, adb_server, fake_phone):
+        phone = fake_phone()
+        SampleApp(activity=False).install(phone)
+        answer = adb_server.on(phone, "shell", f"am start -n {PACKAGE}/.BenchmarkActivity --es request e30")
+        assert answer.returncode == 1
+        assert b"does not exist" in answer.stderr
 
 
 class TestLinuxBox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,25 @@ from fakes.phone.sync_service import SyncService
 from fakes.phone.system_files import Cluster
 
 _PROGRAMS = Path(__file__).parent / "programs"
-_ANDROID_ONLY = ("am", "cmd", "dumpsys", "getprop", "input", "logcat", "pm", "settings", "setprop", "svc", "toybox")
+_ANDROID_ONLY = (
+    "am",
+    "cmd",
+    "dumpsys",
+    "getprop",
+    "input",
+    "log",
+    "logcat",
+    "pidof",
+    "pm",
+    "settings",
+    "setprop",
+    "svc",
+    "toybox",
+)
 _THIS_MACHINES = (
     *("base64", "basename", "cat", "chmod", "cmp", "cp", "cut", "date", "dd", "dirname", "du", "echo", "env", "expr"),
     *("false", "find", "grep", "head", "id", "kill", "ln", "ls", "md5sum", "mkdir", "mktemp", "mv", "nohup", "pgrep"),
-    *("pidof", "pkill", "printf", "ps", "readlink", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum", "sleep"),
+    *("pkill", "printf", "ps", "readlink", "rm", "rmdir", "sed", "seq", "setsid", "sh", "sha256sum", "sleep"),
     *("sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uniq", "wc", "which", "xargs"),
 )
 
@@ -277,6 +292,8 @@ class FakePhone:
             "LANG": "C.UTF-8",
             "PHONE_STATE": str(self.state),
             "PHONE_ROOT": str(self.root),
+            "PHONE_PYTHON": sys.executable,
+            "PHONE_APP": str(Path(__file__).with_name("app_program.py")),
             "PHONE_MACHINE": "aarch64" if self.android else "x86_64",
         }
         return ShellService(

@@ -1,7 +1,7 @@
 """How the two benchmark_model programs print what they measured.
 
-Source: LiteRT v2.2.0, tflite/tools/benchmark/benchmark_model.cc, litert/tools/benchmark_litert_model.h,
-tensorflow/core/util/stats_calculator.cc.
+Source: LiteRT v2.2.0, tflite/tools/benchmark/benchmark_model.cc and proto/benchmark_result.proto,
+litert/tools/benchmark_litert_model.h.
 """
 
 from __future__ import annotations
@@ -134,42 +134,6 @@ def compiled_model_result(figures: Figures) -> Iterator[str]:
         "======================================",
     )
     return (f"INFO: [benchmark_litert_model.h:{213 + number}] {line}" for number, line in enumerate(lines))
-
-
-def profile_lines(ops: Sequence[tuple[str, str]], mean_ms: float) -> Iterator[str]:
-    """Prints the Interpreter tool's table by operator, each with the same share; `ops` holds kinds and names."""
-    each, share = mean_ms / len(ops), 100 / len(ops)
-    header = ("[node type]", "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]")
-    yield "Profiling Info for Benchmark Initialization:"
-    yield from _run_order(header, [("ModifyGraphWithDelegate", 1.5, 100.0, 100.0, "ModifyGraphWithDelegate/0")])
-    yield "Operator-wise Profiling Info for Regular Benchmark Runs:"
-    yield from _run_order(header, [(kind, each, share, share * (at + 1), name) for at, (kind, name) in enumerate(ops)])
-
-
-def _run_order(header: Sequence[str], rows: Sequence[tuple[str, float, float, float, str]]) -> Iterator[str]:
-    yield "============================== Run Order =============================="
-    yield _fields(header) + "\t[Name]"
-    for kind, each, share, total, name in rows:
-        values = (kind, f"{each:.3f}", f"{each:.3f}", f"{share:.3f}%", f"{total:.3f}%", "0.000", "1")
-        yield f"{_fields(values)}\t[{name}]:0"
-    yield ""
-    yield f"Number of nodes executed: {len(rows)}"
-    yield "============================== Summary by node type =============================="
-    yield _fields(("[Node type]", "[count]", "[avg ms]", "[avg %]", "[cdf %]", "[mem KB]", "[times called]"))
-    for kind in dict.fromkeys(row[0] for row in rows):
-        same = [row for row in rows if row[0] == kind]
-        numbers = (f"{sum(row[1] for row in same):.3f}", f"{sum(row[2] for row in same):.3f}%", "100.000%", "0.000")
-        yield _fields((kind, str(len(same)), *numbers, str(len(same))))
-    yield ""
-    yield "Timings (microseconds): count=50 first=1000 curr=1000 min=990 max=1010 avg=1000 std=5"
-    yield "Memory (bytes): count=0"
-    yield f"{len(rows)} nodes observed"
-    yield ""
-
-
-def _fields(values: Sequence[str]) -> str:
-    widths = (40, 9, 9, 8, 8, 10, 9)
-    return "".join(f"\t{value:>{width}}" for value, width in zip(values, widths, strict=True))
 
 
 def result_bytes(figures: Figures) -> bytes:

@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fakes.phone import heat, tool_lines
+from fakes.phone import heat, tool_delegates, tool_lines
 from fakes.phone.tool_flags import FLAGS, help_text
 from fakes.phone.tool_lines import Figures
+from fakes.phone.tool_profile import Ops, compiled_model_profile, interpreter_profile
 
-_OPS = (("CONV_2D", "model/conv"), ("DEPTHWISE_CONV_2D", "model/depthwise"), ("FULLY_CONNECTED", "model/dense"))
+_OPS: Ops = (("CONV_2D", "model/conv"), ("DEPTHWISE_CONV_2D", "model/depthwise"), ("FULLY_CONNECTED", "model/dense"))
 _HANGING_S = 120.0
 
 
@@ -108,40 +109,16 @@ def _opening(flags: Mapping[str, str], unknown: list[str]) -> Iterator[str]:
 
 
 def _delegates(task: Mapping[str, Any], flags: Mapping[str, str]) -> Iterator[str]:
-    yield f"INFO: Loaded model {flags['graph']}"
+    grammar = task["grammar"]
+    yield tool_delegates.LOADED[grammar].format(graph=flags["graph"])
     if flags.get("use_gpu") == "true":
-        yield from _gpu(task["gpu"])
+        if task["gpu"] == "fail":
+            _fail(tool_delegates.FAILING_GPU[grammar])
+        yield from tool_delegates.GPU[grammar][task["gpu"]]
+    elif flags.get("use_xnnpack") == "true":
+        yield tool_delegates.ASKED_XNNPACK
     elif flags.get("use_xnnpack") != "false" and not task["real"]:
-        yield "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
-    if flags.get("use_xnnpack") == "true":
-        yield f"{_explicitly_applied('XNNPACK')} completely executed by the delegate."
-
-
-def _gpu(kind: str) -> Iterator[str]:
-    explicit = _explicitly_applied("GPU")
-    match kind:
-        case "full":
-            yield "INFO: Created TensorFlow Lite delegate for GPU."
-            yield "INFO: Initialized OpenCL-based API."
-            yield "INFO: Created 1 GPU delegate kernels."
-            yield f"{explicit} completely executed by the delegate."
-        case "partial":
-            yield "INFO: Created 2 GPU delegate kernels."
-            yield f"{explicit} partially executed by the delegate w/ 2 delegate kernels."
-        case "none":
-            though = "Though GPU delegate is explicitly applied"
-            yield f"INFO: {though}, the model graph will not be executed by the delegate."
-        case "silent":
-            yield (
-                "INFO: Replacing 65 out of 67 node(s) with delegate (TfLiteXNNPackDelegate) node, "
-                "yielding 2 partitions for subgraph 0 (main)."
-            )
-        case _:
-            _fail("Failed to apply GPU delegate.")
-
-
-def _explicitly_applied(delegate: str) -> str:
-    return f"INFO: Explicitly applied {delegate} delegate, and the model graph will be"
+        yield tool_delegates.XNNPACK
 
 
 def _fail(reason: str) -> NoReturn:
@@ -150,16 +127,13 @@ def _fail(reason: str) -> NoReturn:
     sys.exit(1)
 
 
-_Ops = Sequence[tuple[str, str]]
-
-
 def _really_run(
     _state: Path, task: Mapping[str, Any], flags: Mapping[str, str], graph: Path, _number: int
-) -> tuple[Figures, _Ops]:
+) -> tuple[Figures, Ops]:
     sys.path[:0] = task["libraries"]
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    plain = flags.get("use_xnnpack") == "false"
+    plain = flags.get("use_xnnpack") == "false" or flags.get("use_gpu") == "true"
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
     threads = int(flags.get("num_threads", "-1"))
     started = time.perf_counter_ns()
@@ -190,7 +164,7 @@ def _loop(interpreter: Any, count: int, seconds: float) -> list[int]:
 
 def _make_up(
     state: Path, task: Mapping[str, Any], flags: Mapping[str, str], graph: Path, number: int
-) -> tuple[Figures, _Ops]:
+) -> tuple[Figures, Ops]:
     warmth = heat.read_heat(state)
     chance = random.Random(f"{task['seed']} {number}")
     latency_ms = task["latency_ms"].get(hashlib.sha256(graph.read_bytes()).hexdigest(), task["default_ms"])
@@ -246,17 +220,18 @@ def _cpus_allowed() -> str:
         return next((line.split()[1] for line in file if line.startswith("Cpus_allowed:")), "")
 
 
-def _print(task: Mapping[str, Any], flags: Mapping[str, str], figures: Figures, ops: _Ops) -> None:
+def _print(task: Mapping[str, Any], flags: Mapping[str, str], figures: Figures, ops: Ops) -> None:
+    mean_ms = tool_lines.mean(figures.runs_us) / 1000
     lines = [*tool_lines.phases(figures, percentiles=task["percentiles"])]
-    compiled = task["grammar"] == "compiled-model"
-    if not compiled:
+    if task["grammar"] == "interpreter":
         lines += tool_lines.interpreter_result(figures)
     if flags.get("enable_op_profiling") == "true":
-        lines += tool_lines.profile_lines(ops, tool_lines.mean(figures.runs_us) / 1000)
-    print("\n".join(lines))
+        lines += interpreter_profile(ops, mean_ms)
     if result := flags.get("result_file_path"):
         Path(result).write_bytes(tool_lines.result_bytes(figures))
-        print(f"INFO: Saving benchmark result to: {result}\nINFO: Saved benchmark result to: {result}")
-    sys.stdout.flush()
-    if compiled:
+        lines += (f"INFO: Saving benchmark result to: {result}", f"INFO: Saved benchmark result to: {result}")
+    print("\n".join(lines), flush=True)
+    if task["grammar"] == "compiled-model":
         print("\n".join(tool_lines.compiled_model_result(figures)), file=sys.stderr)
+    if flags.get("use_profiler") == "true":
+        print("\n".join(compiled_model_profile(ops, mean_ms)), file=sys.stderr)
