@@ -71,7 +71,7 @@ class Child:
             payload: Raw bytes that go with it.
 
         Returns:
-            The answer; {"error": reason} when the file or the child failed.
+            The answer; {"error": reason} when the file or the child failed, with "timed_out" when the child did.
         """
         if self._process is None:
             self.start()
@@ -100,7 +100,7 @@ class Child:
             watchdog.cancel()
             if answer is None:  # an interrupted request would leave its answer in the pipe for the next one
                 self.stop()
-        return answer if answer is not None else Message(says={"error": trouble})
+        return answer if answer is not None else Message(says={"error": trouble, "timed_out": hung.is_set()})
 
     def _ending(self, process: subprocess.Popen[bytes], *, hung: bool) -> str:
         if hung:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,13 +32,14 @@ class InterpreterError(ToolFailedError):
         super().__init__(f"LiteRT cannot run {path}: {reason}", hint="run: mobile-deploy doctor")
 
 
-def open_interpreter(data: bytes, *, threads: int, source: object) -> Any:  # noqa: ANN401  # an untyped library
+def open_interpreter(data: bytes, *, threads: int, source: object, xnnpack: bool = True) -> Any:  # noqa: ANN401  # an untyped library
     """Opens and allocates an interpreter on bytes.
 
     Args:
         data: A .tflite file.
-        threads: XNNPACK threads.
+        threads: Threads of an inference.
         source: What to name in errors: a path.
+        xnnpack: Whether XNNPACK takes the operators that it knows; else the runtime's own kernels run them all.
 
     Returns:
         The allocated interpreter.
@@ -48,10 +47,11 @@ def open_interpreter(data: bytes, *, threads: int, source: object) -> Any:  # no
     Raises:
         InterpreterError: LiteRT refuses the file.
     """
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = Interpreter(model_content=data, num_threads=threads)
+        interpreter = Interpreter(model_content=data, num_threads=threads, experimental_op_resolver_type=resolver)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise InterpreterError(path=source, reason=str(error).strip() or "it gave no reason") from error
@@ -215,45 +215,3 @@ class Runner(PictureRunner):
     def run_raw(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Does what `PictureRunner.run_raw` says, in this process."""
         return self._tensors.run_raw(inputs)
-
-
-def _noise(shape: Sequence[int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    pixels = np.random.default_rng(0).integers(0, 256, size=shape, dtype=np.uint8)
-    if dtype == np.float32:
-        return pixels / np.float32(255)
-    return pixels if dtype == np.uint8 else (pixels.astype(np.int16) - 128).astype(dtype)
-
-
-def time_file(data: bytes, *, seconds: float, threads: int = 1) -> dict[str, Any]:
-    """Allocates a file and runs it at least once, again and again until `seconds` have passed in all.
-
-    The input is seeded noise, since latency does not depend on what is in the picture; where it is float, between 0 and
-    1, which lies in or near every range that pictures are scaled to: larger numbers could overflow a sound network.
-
-    Args:
-        data: A .tflite file with one input.
-        seconds: When to stop, counted from the beginning of the allocation.
-        threads: XNNPACK threads.
-
-    Returns:
-        "latency_ms" (median; of the first run when time allows no second), "runs", "finite" (whether a float output
-        holds finite numbers only).
-
-    Raises:
-        InterpreterError: LiteRT refuses the file or fails.
-    """
-    deadline = time.perf_counter() + seconds
-    interpreter = open_interpreter(data, threads=threads, source="the .tflite")
-    given = interpreter.get_input_details()[0]
-    interpreter.set_tensor(given["index"], _noise(given["shape"], np.dtype(given["dtype"])))
-    times_ms: list[float] = []
-    while not times_ms or time.perf_counter() + times_ms[-1] / 1e3 < deadline:  # the next run shall fit too
-        start = time.perf_counter()
-        try:
-            interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise InterpreterError(path="the .tflite", reason=str(error).strip() or "it gave no reason") from error
-        times_ms.append((time.perf_counter() - start) * 1e3)
-    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    steady = times_ms[1:] or times_ms
-    return {"latency_ms": statistics.median(steady), "runs": len(steady), "finite": bool(np.isfinite(output).all())}

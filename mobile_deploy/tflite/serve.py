@@ -2,7 +2,7 @@
 
     python -P -m mobile_deploy.tflite.serve
 
-Each request names what to do: "time" a file, "open" one, "run" input tensors through the open one.
+Each request names what to do: "time" a file, "benchmark" one, "open" one, "run" input tensors through the open one.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import faulthandler
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from mobile_deploy.tflite.messages import Message, Payload, read_message, write_message
-from mobile_deploy.tflite.runner import InterpreterError, TensorRunner, time_file
+from mobile_deploy.tflite.runner import InterpreterError, TensorRunner
+from mobile_deploy.tflite.timing import benchmark_file, time_file
 
 _Answer = tuple[dict[str, Any], Payload]
 
@@ -30,7 +32,7 @@ class Server:
 
     def answer(self, request: Message) -> _Answer:
         """Answers one request; a file that LiteRT refuses or that needs too much memory is an answer too."""
-        jobs = {"time": self._time, "open": self._open, "run": self._run}
+        jobs = {"time": self._time, "benchmark": self._benchmark, "open": self._open, "run": self._run}
         try:
             if "memory_bytes" in request.says:
                 limit_memory(request.says["memory_bytes"])
@@ -47,6 +49,17 @@ class Server:
     def _time(self, request: Message) -> _Answer:
         data = request.payload or Path(request.says["path"]).read_bytes()
         return time_file(data, seconds=request.says["seconds"]), b""
+
+    def _benchmark(self, request: Message) -> _Answer:
+        times = benchmark_file(request.payload, **request.says["settings"])
+        says = {
+            "init_ms": times.init_ms,
+            "warmups": len(times.warmup_ms),
+            "ops": times.ops,
+            "delegated": times.delegated,
+            "memory": None if times.memory is None else asdict(times.memory),
+        }
+        return says, (times.warmup_ms + times.timed_ms).tobytes()
 
     def _open(self, request: Message) -> _Answer:
         self._runner = None

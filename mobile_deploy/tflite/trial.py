@@ -49,7 +49,7 @@ class TrialProcess:
             path: A .tflite file.
 
         Returns:
-            What `runner.time_file` gives, or {"error": reason}.
+            What `timing.time_file` gives, or {"error": reason}.
         """
         return dict(
             self.child.ask({"do": "time", "path": str(path), "seconds": self.seconds, "memory_bytes": None}).says

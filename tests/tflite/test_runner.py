@@ -16,7 +16,6 @@ from mobile_deploy.tflite.runner import (
     decode_output,
     encode_pictures,
     open_interpreter,
-    time_file,
 )
 
 EVERY_BYTE = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)[:, :, :, :3]
@@ -149,30 +148,3 @@ def test_bytes_that_litert_refuses_are_named(data):
         open_interpreter(data, threads=1, source="m.tflite")
     assert caught.value.exit_code == 4
     assert caught.value.reason
-
-
-@pytest.mark.parametrize(("quant", "io"), [("float32", None), ("int8", "uint8"), ("int8", "int8")])
-def test_timing_repeats_until_the_time_is_up(v2_network, quant, io):
-    told = time_file(v2_network.quantized(quant, io).data, seconds=0.05)
-    assert told["runs"] > 1
-    assert 0 < told["latency_ms"] < 50
-    assert told["finite"] is True
-
-
-def test_timing_needs_one_run_at_least(v2_network):
-    assert time_file(v2_network.data, seconds=0)["runs"] == 1
-
-
-def test_an_output_that_is_no_number_is_noticed():
-    file = TfliteFile()
-    image, made = file.tensor((1, 2, 2, 3), name="image"), file.tensor((1, 2, 2, 3), name="made")
-    file.op("MUL", [image, file.constant(np.float32([np.nan]))], made)
-    assert time_file(file.ends([image], [made]).to_bytes(), seconds=0)["finite"] is False
-
-
-def test_a_network_that_is_sound_for_pictures_is_not_driven_into_overflow():
-    file = TfliteFile()
-    image, made = file.tensor((1, 8, 8, 3), name="image"), file.tensor((1, 8, 8, 3), name="made")
-    file.op("EXP", [image], made)
-    data = file.ends([image], [made]).to_bytes()
-    assert time_file(data, seconds=0)["finite"] is True
