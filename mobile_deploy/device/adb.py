@@ -109,14 +109,15 @@ class Adb:
         command = (str(self.program), *(() if serial is None else ("-s", serial)), *arguments)
         # Files, not pipes: the server that adb may start keeps a pipe open, and its reader stuck, for ever.
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            with _start(command, output, errors) as process:
-                try:
-                    code = process.wait(timeout=timeout_s)
-                except subprocess.TimeoutExpired as error:
-                    said = _read(output)
-                    raise AdbTimeoutError(action=arguments[0], timeout_s=timeout_s, output=said) from error
-                finally:
-                    process.kill()  # Nothing happens to one that has ended.
+            process = _start(command, output, errors)
+            try:
+                code = process.wait(timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                said = _read(output)
+                raise AdbTimeoutError(action=arguments[0], timeout_s=timeout_s, output=said) from error
+            finally:
+                process.kill()  # Nothing happens to one that has ended.
+                process.wait()
             return AdbAnswer(code=code, output=_read(output), errors=_read(errors))
 
     def version(self) -> str:

@@ -95,7 +95,7 @@ class Connection:
             PhoneRefusedError: The phone is there and opens no shell.
         """
         token = secrets.token_hex(8)
-        framed = f"(\n{script}\n) </dev/null 2>&1\nended=$?\necho\necho {token}:$ended"
+        framed = f"(\n{script}\n) </dev/null 2>&1\nended=$?\necho\necho {token}:$ended."
         if len(framed.encode()) > LONGEST_SCRIPT_BYTES:
             raise ValueError(f"a script of {len(framed.encode())} bytes; at most {LONGEST_SCRIPT_BYTES} reach a phone")
         try:
@@ -104,7 +104,8 @@ class Connection:
             error.output = _TERMINAL_ENDS.sub("\n", error.output)
             raise
         output = _TERMINAL_ENDS.sub("\n", answer.output)
-        end = re.search(rf"\n{token}:(\d+)\s*\Z", output)
+        # With its point, since a line that was cut short would pass off 12 as 1.
+        end = re.search(rf"\n{token}:(\d+)\.\s*\Z", output)
         if end is None:
             raise self.failure(answer, doing)
         return ShellAnswer(code=int(end[1]), output=output[: end.start()])

@@ -64,7 +64,13 @@ def test_a_serial_and_arguments_reach_adb_as_they_are(make, tmp_path):
 
 
 def test_adb_cannot_read_what_the_user_types(make):
-    assert make("cat").adb.run(("x",), timeout_s=9).output == ""
+    code = (
+        "import sys; from pathlib import Path; from mobile_deploy.device.adb import Adb\n"
+        f"said = Adb(program=Path({str(make('cat').adb.program)!r})).run(('x',), timeout_s=9).output\n"
+        "print(repr(said), sys.stdin.read())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input="typed", capture_output=True, text=True, check=True)
+    assert done.stdout == "'' typed\n"
 
 
 def test_adb_is_killed_at_the_deadline_and_what_it_said_is_kept(make, tmp_path):

@@ -22,6 +22,7 @@ HAL Ready: true
 Current temperatures from HAL:
 \tTemperature{mValue=57.9, mType=0, mName=LITTLE, mStatus=0}
 \tTemperature{mValue=63.25, mType=0, mName=BIG, mStatus=0}
+\tTemperature{mValue=60.0, mType=0, mName=MID, mStatus=0}
 \tTemperature{mValue=NaN, mType=1, mName=G3D, mStatus=0}
 \tTemperature{mValue=36.1, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
 \tTemperature{mValue=-40.0, mType=9, mName=TPU, mStatus=0}

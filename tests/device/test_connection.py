@@ -115,7 +115,7 @@ def test_what_a_script_printed_until_the_deadline_is_kept(fake_phone, dialect):
 
 def test_a_script_that_old_phones_cannot_take_is_a_mistake_of_ours(fake_phone):
     connection = connect(fake_phone(linux=True))
-    longest = LONGEST_SCRIPT_BYTES - len("(\n\n) </dev/null 2>&1\nended=$?\necho\necho 0123456789abcdef:$ended")
+    longest = LONGEST_SCRIPT_BYTES - len("(\n\n) </dev/null 2>&1\nended=$?\necho\necho 0123456789abcdef:$ended.")
     assert ask(connection, f"echo {'a' * (longest - 5)}").output == f"{'a' * (longest - 5)}\n"
     with pytest.raises(ValueError, match="at most"):
         ask(connection, "a" * (longest + 1))
@@ -161,6 +161,11 @@ def test_a_phone_whose_state_cannot_be_asked_is_lost_all_the_same(stub, monkeypa
     connection = stub('if [ "$1" = get-state ]; then exec sleep 20; fi; exit 1')
     with pytest.raises(PhoneLostError, match="adb get-state did not end"):
         ask(connection, "echo out")
+
+
+def test_an_end_that_was_cut_short_is_no_end(stub):
+    with pytest.raises(PhoneLostError):
+        ask(stub('sh -c "$2" | head -c -2'), "exit 12")
 
 
 def test_an_end_that_another_program_printed_is_no_end(stub):

@@ -111,6 +111,14 @@ def test_cores_without_lists_are_known_by_their_own_files():
     )
 
 
+def test_cores_without_files_are_known_by_the_lists():
+    assert parse_cores("present:0-2\nonline:0,2\ncpu0/cpu_capacity:7") == (
+        Core(index=0, capacity=7),
+        Core(index=1, online=False),
+        Core(index=2),
+    )
+
+
 @pytest.mark.parametrize(
     "listing", ["", "present:", "present:x-y\nonline:$(x)", "cpu0/cpufreq/cpuinfo_max_freq:<unknown>"]
 )

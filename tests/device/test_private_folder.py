@@ -294,6 +294,20 @@ def test_ctrl_c_kills_the_program_on_the_phone_and_leaves_nothing(fake_phone, ow
     assert phone.leftovers() == ()
 
 
+def test_ctrl_c_kills_the_program_at_once_and_not_only_with_the_folder(fake_phone):
+    phone = fake_phone()
+
+    def interrupt() -> None:
+        wait_until(lambda: lives_on(phone, "sleep 47"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with private_folder(connect(phone)) as folder:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, "trap '' HUP; sleep 47; sleep 48", timeout_s=60)
+        wait_until(lambda: not lives_on(phone, "sleep 4"))
+
+
 def test_a_phone_that_vanishes_in_a_run_is_lost_and_cleaned_the_next_time(fake_phone, own_adb):
     phone = fake_phone(vanish_in_shell="exec $bind")
     with pytest.raises(PhoneLostError, match="the run of a test"), private_folder(connect(phone)) as folder:
