@@ -15,6 +15,7 @@
     │   ├── TrainingAtWorkError
     │   ├── NothingToResumeError
     │   ├── ResumeMismatchError
+    │   ├── SeveralPhonesError              in device/failures.py
     │   └── UntrustedModelError
     ├── EnvironmentMissingError     exit 3  phone, network, disk or a tool is missing
     │   ├── MachineNotReadyError
@@ -27,12 +28,29 @@
     │   ├── DownloadInterruptedError
     │   ├── HashMismatchError
     │   ├── UnpublishedWeightsError
-    │   ├── WeightsChangedError
-    │   └── KerasBackendError
+    │   ├── CachedFileChangedError
+    │   ├── KerasBackendError
+    │   ├── AdbMissingError                 in device/failures.py
+    │   ├── NoPhoneError                    in device/failures.py
+    │   ├── PhoneNotUsableError             in device/failures.py
+    │   ├── PhoneBusyError                  in device/failures.py
+    │   ├── PhoneNotReadyError              in device/failures.py
+    │   ├── PhoneFullError                  in device/failures.py
+    │   ├── ToolUnfitError                  in device/failures.py
+    │   ├── AppMissingError                 in device/failures.py
+    │   ├── ToolNotPublishedError           in device/releases.py
+    │   └── ToolNotFetchedError             in device/releases.py
     ├── ToolFailedError             exit 4  a device or a tool failed
     │   ├── TrainingDivergedError
     │   ├── ConversionError                 in tflite/convert.py
     │   ├── QuantizerError                  in tflite/quantize.py
+    │   ├── AdbTimeoutError                 in device/adb.py
+    │   ├── DamagedTransferError            in device/private_folder.py
+    │   ├── PhoneLostError                  in device/failures.py
+    │   ├── PhoneRefusedError               in device/failures.py
+    │   ├── RunFailedError                  in device/failures.py
+    │   │   ├── RunTimedOutError            in device/failures.py
+    │   │   └── GarbledResultError          in device/failures.py
     │   └── InterpreterError                in tflite/runner.py
     └── InputDataError              exit 5  the user's files cannot be used
         ├── UnreadableFileError
@@ -661,8 +679,8 @@ class UnpublishedWeightsError(EnvironmentMissingError):
         )
 
 
-class WeightsChangedError(EnvironmentMissingError):
-    """A weight file that no published hash vouches for is not the one that was used first.
+class CachedFileChangedError(EnvironmentMissingError):
+    """A downloaded file that no published hash vouches for is not the one that was used first.
 
     Attributes:
         path: The file in the cache.

@@ -27,6 +27,10 @@ def drawn() -> dict[str, str]:
 def test_the_drawing_shows_every_class_under_its_parent():
     for module in (
         "bundle",
+        "device.adb",
+        "device.failures",
+        "device.private_folder",
+        "device.releases",
         "pipeline.evaluation_results",
         "pipeline.results",
         "pipeline.train_result",

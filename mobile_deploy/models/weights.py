@@ -6,26 +6,22 @@ before anything slow begins; `load_weights` fills a model of either Keras flavou
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from mobile_deploy.errors import (
-    CacheNotWritableError,
     DownloadRefusedError,
     HashMismatchError,
     InputDataError,
     NoConnectionError,
-    OutputNotWritableError,
     UnpublishedWeightsError,
-    UnreadableFileError,
-    WeightsChangedError,
 )
-from mobile_deploy.files import cache_directory, refusals_named, sha256_of_file, write_file
-from mobile_deploy.files.download import Progress, download
+from mobile_deploy.files import cache_directory, sha256_of_file
+from mobile_deploy.files.download import Progress
+from mobile_deploy.files.first_use import fetch_once
 from mobile_deploy.files.hashes import md5_of_file
 from mobile_deploy.models.demo_weights import DEMO, demo_weights_file
 from mobile_deploy.models.published import PUBLISHED_URL, PublishedWeights, published_weights
@@ -109,7 +105,7 @@ def resolve_weights(
         DownloadRefusedError: The server does not give the file, or something else instead.
         DownloadInterruptedError: The download broke off.
         HashMismatchError: The download is not what Keras publishes a hash of.
-        WeightsChangedError: The file is not the one that was used first.
+        CachedFileChangedError: The file is not the one that was used first.
         CacheNotWritableError: The cache cannot be written.
         UnreadableFileError: The given file holds no Keras weights.
         WeightsMismatchError: The given file belongs to another network.
@@ -186,14 +182,11 @@ def _published_file(
     published: PublishedWeights, spec: ModelSpec, *, url: str, progress: Progress | None
 ) -> WeightsOrigin:
     path = cache_directory() / "weights" / published.file_name
-    try:
-        with refusals_named(path):
-            cached = path.is_file()
-        if not cached:
-            download(url, path, md5=published.md5, progress=progress)
-        first_use = _first_use(path, published, spec, url=url)
-    except OutputNotWritableError as error:
-        raise CacheNotWritableError(path=path.parent, problem=error.message) from error
+
+    def accept(file: Path) -> None:
+        _accept(file, published, spec, url=url)
+
+    first_use = fetch_once(url, path, accept=accept, md5=published.md5, progress=progress)
     return WeightsOrigin(
         kind="imagenet",
         name=published.file_name,
@@ -207,47 +200,12 @@ def _published_file(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FirstUse:
-    """What is remembered beside a file in the cache: where it came from and what it was."""
-
-    url: str
-    sha256: str
-    size: int
-    pinned: bool
-
-
-def _first_use(path: Path, published: PublishedWeights, spec: ModelSpec, *, url: str) -> _FirstUse:
-    """Gives the record of a file in the cache, which is made now if this is its first use."""
-    record = path.with_name(f"{path.name}.json")
-    sha256 = sha256_of_file(path)
-    if not record.is_file():
-        _accept(path, published, spec, url=url)
-        first_use = _FirstUse(url=url, sha256=sha256, size=path.stat().st_size, pinned=published.md5 is not None)
-        write_file(record, json.dumps(asdict(first_use), indent=2).encode() + b"\n")
-        return first_use
-    first_use = _read_record(record)
-    if first_use.sha256 != sha256:
-        raise WeightsChangedError(path=path, record=record, expected=first_use.sha256, actual=sha256)
-    return first_use
-
-
 def _accept(path: Path, published: PublishedWeights, spec: ModelSpec, *, url: str) -> None:
-    """Checks a file in the cache that was never used; what is not the published file is removed."""
+    """Checks a file in the cache that was never used."""
     if published.md5 is not None and (actual := md5_of_file(path)) != published.md5:
-        path.unlink()
         raise HashMismatchError(source=path, kind="MD5", expected=published.md5, actual=actual)
     try:
         match_layers(read_structure(path), spec)
     except InputDataError as error:
-        path.unlink()
         # Such as the log-in page of a network, which answers every address with 200.
         raise DownloadRefusedError(url=url, answer=f"something else came instead ({error.message})") from error
-
-
-def _read_record(record: Path) -> _FirstUse:
-    try:
-        return _FirstUse(**json.loads(record.read_bytes()))
-    except (TypeError, ValueError) as error:
-        problem = "it is not the record of a download"
-        raise UnreadableFileError(path=record, problem=problem, hint="delete it") from error

@@ -17,6 +17,7 @@ from fakes.file_server import closed_port_url
 from fakes.weight_file import random_arrays, write_legacy
 
 from mobile_deploy.errors import (
+    CachedFileChangedError,
     CacheNotWritableError,
     DownloadInterruptedError,
     DownloadRefusedError,
@@ -25,7 +26,6 @@ from mobile_deploy.errors import (
     NoConnectionError,
     UnpublishedWeightsError,
     UnreadableFileError,
-    WeightsChangedError,
     WeightsMismatchError,
 )
 from mobile_deploy.models import published as published_table
@@ -246,7 +246,7 @@ def test_a_file_that_changed_in_the_cache_is_an_error(server, cache):
     resolve_weights("imagenet", V1)
     path = cache / "mobilenet_2_5_224_tf.h5"
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(WeightsChangedError, match="has changed since its first use") as caught:
+    with pytest.raises(CachedFileChangedError, match="has changed since its first use") as caught:
         resolve_weights("auto", V1)
     assert str(path) in caught.value.hint
     path.unlink()
@@ -260,7 +260,7 @@ def test_a_file_that_changed_at_the_publisher_is_an_error_until_it_is_accepted(s
     arrays["conv1"][0] += 1
     server.files[V1_PATH] = write_legacy(tmp_path / "newer.h5", arrays).read_bytes()
     for _ in range(2):
-        with pytest.raises(WeightsChangedError) as caught:
+        with pytest.raises(CachedFileChangedError) as caught:
             resolve_weights("auto", V1)
     for file in (caught.value.path, caught.value.record):
         assert str(file) in caught.value.hint
