@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from fakes.network_file import float_network
@@ -17,7 +18,7 @@ from fakes.phone.benchmark_tool import FakeTool, Replay, runs_of, started_runs
 from fakes.phone.device import FakePhone
 from fakes.phone.real_adb import AdbServer
 from fakes.phone.sample_app import PACKAGE, SampleApp, requests_of
-from fakes.phone.system_files import Cluster
+from fakes.phone.system_files import Cluster, core_list
 from fakes.phone.tool_lines import percentile
 
 BASE = "/data/local/tmp"
@@ -140,7 +141,7 @@ class TestShell:
         phone = fake_phone()
         root = str(phone.root)
         half = len(root) // 2
-        script = f"printf {root[:half]}; sleep 0.05; printf {root[half:]}/x"
+        script = f"printf %s {root[:half]}; sleep 0.05; printf %s {root[half:]}/x"
         assert said(adb_server, phone, script.replace("/tmp", "/t''mp")) == "/x"
 
     def test_only_the_phones_commands_are_there(self, adb_server, fake_phone):
@@ -158,7 +159,7 @@ class TestShell:
         answer = adb_server.on(phone, "shell", "echo out; echo more; exit 7")
         assert answer.stdout == b"out\nmo"
         assert answer.returncode != 7
-        assert states(adb_server)[phone.serial] == "offline"
+        assert until(lambda: states(adb_server)[phone.serial] == "offline")
 
     def test_a_phone_can_vanish_after_some_shells(self, adb_server, fake_phone):
         phone = fake_phone(vanish_after_shell_calls=2)
@@ -416,6 +417,11 @@ class TestLinuxBox:
         assert answer.returncode == 0
         assert answer.stdout.count(b"not found") == 2
         assert said(adb_server, phone, "uname -sm; ls -d /data").startswith("Linux x86_64\n")
+        present = said(
+            adb_server, phone, "cat /sys/devices/system/cpu/present; ls -d /sys/devices/system/cpu/*/cpufreq"
+        )
+        assert present.startswith(core_list(range(os.cpu_count() or 1)))
+        assert "No such file" in present
         assert phone.here("/tmp").is_dir()
 
     def test_it_binds_by_this_machines_taskset(self, adb_server, fake_phone):
@@ -602,3 +608,19 @@ class TestTool:
         answer = run_tool(adb_server, phone)
         assert answer.returncode == 1
         assert b"ERROR: Failed to load model" in answer.stderr
+
+
+def test_shells_at_the_same_time_do_not_meet(adb_server, fake_phone):
+    phones = [fake_phone(), fake_phone()]
+    script = (
+        "cd /data/local/tmp; echo $0 >> a; exec taskset {mask} sh -c 'sleep 0.2; grep Cpus_allowed: /proc/self/status'"
+    )
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(started(adb_server, phone, script.format(mask=mask)))
+            for phone in phones
+            for mask in ("f", "30", "100")
+        ]
+        bound = [process.communicate(timeout=20)[0].split()[1] for process in processes]
+    assert bound == [b"f", b"30", b"100"] * 2
+    assert all(len(phone.here(f"{BASE}/a").read_text().splitlines()) == 3 for phone in phones)

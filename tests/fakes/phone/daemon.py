@@ -172,7 +172,8 @@ class Daemon:
     def garble_all(self) -> None:
         """Sends all hosts a malformed message."""
         for connection in tuple(self._connections):
-            connection.garble()
+            with contextlib.suppress(OSError):
+                connection.garble()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -61,8 +61,8 @@ class FakePhone:
     android: bool = True
     missing: tuple[str, ...] = ()
     shell_log: list[str] = field(default_factory=list)
-    _paths: PhonePaths = field(init=False)
-    _daemon: Daemon = field(init=False)
+    _paths: PhonePaths = field(init=False, repr=False)
+    _daemon: Daemon = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._paths = PhonePaths(root=self.root, status=self.android)
@@ -243,7 +243,7 @@ class FakePhone:
         if self.android:
             self._furnish_android()
         else:
-            system_files.write_cores(self.root, self.state, ())
+            self.cores(Cluster(cores=os.cpu_count() or 1, max_khz=0, capacity=0))
         self.heat(told=self.android)
 
     def _furnish_android(self) -> None:

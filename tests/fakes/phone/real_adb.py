@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
@@ -84,6 +85,8 @@ def running_adb_server(program: str, folder: Path) -> Iterator[AdbServer]:
 @pytest.fixture(scope="session")
 def adb_server(tmp_path_factory) -> Iterator[AdbServer]:
     """A server of the real adb that no other test run shares."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the fake phone needs Linux's shell and /proc")
     program = shutil.which("adb")
     if program is None:
         pytest.skip("adb is not installed; on Debian: apt-get install adb")

@@ -13,12 +13,14 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import IO
 
 from fakes.phone.knobs import Knobs
 from fakes.phone.paths import OutputPaths, PhonePaths
 from fakes.phone.stream import Stream, StreamClosedError
 
+_NUMBERS = count(1)
 _STDIN, _STDOUT, _STDERR, _EXIT, _CLOSE_STDIN = range(5)
 _FRAME = struct.Struct("<BI")
 
@@ -61,7 +63,7 @@ class ShellService:
             doomed = bool(self.knobs.vanish_in_shell) and self.knobs.vanish_in_shell in text
             _ShellRun(
                 service=self, stream=stream, framed=b"v2" in kind.split(b","), raw=kind == b"exec", doomed=doomed
-            ).run(script, len(self.shell_log))
+            ).run(script, next(_NUMBERS))
 
     def start(self, script: bytes, number: int, *, merged: bool) -> subprocess.Popen[bytes]:
         """Starts a script."""

@@ -112,7 +112,7 @@ class SyncService:
             return _fail(stream, f"couldn't create file: {getattr(error, 'strerror', None) or error}")
         problem = self._take_chunks(stream, target)
         if problem:
-            target.unlink()
+            target.unlink(missing_ok=True)
             return _fail(stream, problem)
         target.chmod(stat.S_IMODE(int(mode)))
         return stream.write(_REQUEST.pack(b"OKAY", 0))
@@ -133,11 +133,18 @@ class SyncService:
             time.sleep(self.knobs.push_delay_s)
             self._taken_bytes += len(chunk)
             if target is not None and not problem:
-                problem = self._store(target, chunk)
+                problem = self._stored(target, chunk)
             limit = self.knobs.vanish_after_push_bytes
             if limit is not None and self._taken_bytes >= limit:
                 self.vanish()
         return problem
+
+    def _stored(self, target: Path, chunk: bytes) -> str:
+        try:
+            return self._store(target, chunk)
+        except OSError as error:
+            # Someone removed the folder meanwhile.
+            return f"write failed: {error.strerror}"
 
     def _store(self, target: Path, chunk: bytes) -> str:
         space = self.knobs.disk_full_after_bytes
@@ -145,9 +152,9 @@ class SyncService:
             if space < len(chunk):
                 return f"write failed: {os.strerror(errno.ENOSPC)}"
             self.knobs.disk_full_after_bytes = space - len(chunk)
+        if self.knobs.corrupt_push and not target.stat().st_size:
+            chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
         with target.open("ab") as file:
-            if self.knobs.corrupt_push and not file.tell():
-                chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
             file.write(chunk)
         return ""
 

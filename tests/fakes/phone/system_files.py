@@ -55,8 +55,8 @@ class Cluster:
 
     Attributes:
         cores: How many.
-        max_khz: Highest clock.
-        capacity: Computing power, where 1024 is the strongest core.
+        max_khz: Highest clock; 0 where the kernel does not tell it.
+        capacity: Computing power, where 1024 is the strongest core; 0 where the kernel does not tell it.
     """
 
     cores: int
@@ -78,11 +78,12 @@ def write_cores(root: Path, state: Path, clusters: Iterable[Cluster], offline: I
     cores = [cluster for cluster in clusters for _ in range(cluster.cores)]
     on = [core for core in range(len(cores)) if core not in off]
     for core, cluster in enumerate(cores):
-        _write(folder / f"cpu{core}/cpu_capacity", f"{cluster.capacity}\n")
+        if cluster.capacity:
+            _write(folder / f"cpu{core}/cpu_capacity", f"{cluster.capacity}\n")
         # The first core cannot be switched off and mostly has no such file.
         if core:
             _write(folder / f"cpu{core}/online", f"{int(core in on)}\n")
-        if core in on:
+        if core in on and cluster.max_khz:
             _write_clock(folder / f"cpu{core}/cpufreq", cluster.max_khz)
     _write(folder / "possible", f"0-{len(cores) - 1}\n")
     _write(folder / "present", f"0-{len(cores) - 1}\n")
