@@ -14,8 +14,11 @@ DEMO_NAME := mobilenet_v2_0.35_96
 # Two test processes share two cores; each keeps TensorFlow to one thread.
 PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -q --durations=15
 
+# With REQUIRE_ADB=1 a missing adb is a failure and not a reason to skip.
+export REQUIRE_ADB
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-train test test-slow test-pythons test-mediapipe check format lock wheel bench clean ci
+.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe check format lock wheel bench clean ci
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,10 +60,19 @@ demo-train: $(READY)  ## train the network that ships again, at most 8 minutes o
 	$(RUN) evaluate $(DEMO)-train/$(DEMO_NAME)-float32 --data $(DEMO)-train/unseen --fail-below 90
 	cp $(DEMO)-train/$(DEMO_NAME)-training/weights.h5 mobile_deploy/models/demo_$(DEMO_NAME).h5
 
-test: $(READY)  ## the tests, at most 20 minutes on 2 cores
+adb:
+	@command -v adb >/dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing adb, which the tests drive against a fake phone"; \
+			apt-get update -qq && apt-get install -y -qq adb >/dev/null; \
+		else \
+			echo "no adb here, so the tests that drive it are skipped: sudo apt-get install adb"; \
+		fi
+
+test: $(READY) adb  ## the tests, at most 20 minutes on 2 cores
 	$(PYTEST) -n 2 --dist loadscope -m "not slow"
 
-test-slow: $(READY)  ## the tests that take minutes each
+test-slow: $(READY) adb  ## the tests that take minutes each
 	$(PYTEST) -n 2 --dist loadscope -m slow
 
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here

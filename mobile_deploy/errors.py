@@ -5,6 +5,7 @@
     │   ├── MissedBarError                  in pipeline/evaluation_results.py
     │   ├── VerificationFailedError         in pipeline/verification.py
     │   ├── TrainedBelowBarError            in pipeline/train_result.py
+    │   ├── RegressionError                 in pipeline/benchmark_result.py
     │   ├── AuditFailedError                in pipeline/results.py
     │   └── BudgetMissedError               in pipeline/results.py
     ├── UsageError                  exit 2  the request itself is wrong

@@ -31,6 +31,7 @@ def test_the_drawing_shows_every_class_under_its_parent():
         "device.failures",
         "device.private_folder",
         "device.releases",
+        "pipeline.benchmark_result",
         "pipeline.evaluation_results",
         "pipeline.results",
         "pipeline.train_result",

@@ -16,7 +16,20 @@ from typing import Annotated
 import typer
 
 import mobile_deploy
-from mobile_deploy.cli import debug, doctor, evaluate, export, inspect, predict, quantize, train, variants, verify
+from mobile_deploy.cli import (
+    benchmark,
+    debug,
+    devices,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    predict,
+    quantize,
+    train,
+    variants,
+    verify,
+)
 from mobile_deploy.cli.interruption import interruption_remembered
 from mobile_deploy.cli.output import Problem, report_failure
 from mobile_deploy.errors import MobileDeployError, UsageError
@@ -33,6 +46,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "debug": debug.run,
     "inspect": inspect.run,
     "verify": verify.run,
+    "benchmark": benchmark.run,
+    "devices": devices.run,
     "variants": variants.run,
     "doctor": doctor.run,
 }

@@ -6,6 +6,7 @@ here: the function that reads the table checks them and names the near ones.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -134,6 +135,9 @@ TargetOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
 
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
 # Pixels of every depth lie far within; float32 cannot hold the largest numbers.
 _LARGEST_BOUND = 1_000_000
 
@@ -201,6 +205,52 @@ def parse_points(text: str | None, *, option: str) -> float | None:
     if not 0 <= points <= 100:  # NaN is not
         raise BadOptionError(option=option, problem=f"{text!r} is not from 0 to 100 percentage points")
     return points
+
+
+def parse_counts(text: str | None, *, option: str) -> tuple[int, ...] | None:
+    """Reads a list of whole numbers of at least 1; None stays None.
+
+    Args:
+        text: Such as "1,4".
+        option: What to name in errors.
+
+    Raises:
+        BadOptionError: One is something else, or there is none.
+
+    >>> parse_counts("1,4", option="--threads")
+    (1, 4)
+    """
+    if text is None:
+        return None
+    words = split_list(text)
+    if not words or not all(word.isascii() and word.isdigit() and int(word[:9]) >= 1 for word in words):
+        raise BadOptionError(option=option, problem=f"{text!r} is no list of whole numbers from 1, such as 1,4")
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def parse_duration(text: str | None, *, option: str) -> float | None:
+    """Reads a time in seconds, minutes or hours; None stays None.
+
+    Args:
+        text: Such as "90s", "10m" or "1h"; a number alone is minutes.
+        option: What to name in errors.
+
+    Returns:
+        The time in seconds.
+
+    Raises:
+        BadOptionError: It is something else, not positive or longer than a day.
+
+    >>> parse_duration("10m", option="--sustained")
+    600.0
+    """
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2] or "m"] if match else 0.0
+    if not 0 < seconds <= 24 * _SECONDS["h"]:
+        raise BadOptionError(option=option, problem=f"{text!r} is no time of up to a day, such as 90s, 10m or 1h")
+    return seconds
 
 
 def recovery_time(recover: bool, minutes: float | None) -> float | None:

@@ -130,8 +130,14 @@ class AppTarget:
 
     def to_json(self) -> dict[str, Any]:
         """Gives what identifies the phone, the app and, after the first run, the runtime in it."""
-        app = {"package": PACKAGE, "version": self._version, "runtime": self._runtime}
-        return {"kind": "app", "name": self.name, "phone": self._facts.to_json(), "app": app}
+        return {
+            "kind": "app",
+            "name": self.name,
+            "system": self._facts.system,
+            "runtime": f"{self._runtime or 'unknown'} in the app",
+            **self._facts.to_json(),
+            "app": {"package": PACKAGE, "version": self._version},
+        }
 
     def run(self, request: RunRequest) -> Measurement:
         """Starts the app, waits for its answer and ends it.

@@ -97,6 +97,11 @@ class PhoneFacts:
         """What people call it: the model, else the machine, else the serial number."""
         return self.model or self.machine or one_line(self.serial)
 
+    @property
+    def system(self) -> str:
+        """Its system, such as "Android 14" or "Linux x86_64"."""
+        return f"Android {self.android}" if self.android else self.machine
+
     def to_json(self) -> dict[str, Any]:
         """Gives it as JSON values, with the cores by cluster."""
         return {

@@ -148,10 +148,10 @@ class PhoneLostError(ToolFailedError):
 class PhoneRefusedError(ToolFailedError):
     """The phone refused a command that it should be able to carry out."""
 
-    def __init__(self, *, serial: str, doing: str, problem: str) -> None:
+    def __init__(self, *, serial: str, doing: str, problem: str, hint: str = "") -> None:
         self.serial = serial
         self.doing = doing
-        super().__init__(f"phone {serial!r} refused to {doing}: {problem}", hint="run: mobile-deploy devices")
+        super().__init__(f"phone {serial!r} refused to {doing}: {problem}", hint=hint or "run: mobile-deploy devices")
 
 
 class RunFailedError(ToolFailedError):

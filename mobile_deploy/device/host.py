@@ -109,9 +109,9 @@ class HostTarget:
             "name": self.name,
             "cores": os.cpu_count(),
             "machine": platform.machine(),
-            "os": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release()}",
+            "runtime": f"LiteRT {version('ai-edge-litert')} for Python",
             "python": platform.python_version(),
-            "litert": version("ai-edge-litert"),
             "load_average": _load_average(),
         }
 

@@ -118,8 +118,9 @@ def test_the_app_is_started_with_the_request_and_its_answer_is_the_result(clock)
     assert (phone.request["model"], phone.request["sha256"]) == (MODEL.path, "5a")
     assert (phone.request["threads"], phone.request["runs"], phone.request["seconds"]) == (2, 50, 1.0)
     described = json.loads(json.dumps(target.to_json()))
-    assert (described["kind"], described["name"], described["phone"]["serial"]) == ("app", "Pixel 8", "R5")
-    assert described["app"] == {"package": "dev.mobiledeploy.demo", "version": "1.2", "runtime": "LiteRT 1.4.2"}
+    assert (described["kind"], described["name"], described["serial"]) == ("app", "Pixel 8", "R5")
+    assert described["app"] == {"package": "dev.mobiledeploy.demo", "version": "1.2"}
+    assert described["runtime"] == "LiteRT 1.4.2 in the app"
     assert (target.name, target.cores(4)) == ("Pixel 8", ())
 
 

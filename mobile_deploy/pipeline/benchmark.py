@@ -1,0 +1,337 @@
+"""Measures latency on phones over adb, through the sample app, or on this machine, and reports it with its doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from mobile_deploy.bundle import record_latencies
+from mobile_deploy.device.app import check_app_offers
+from mobile_deploy.device.host import check_offered
+from mobile_deploy.device.measurement import DELEGATES, Clock, SystemClock
+from mobile_deploy.device.plan import Plan
+from mobile_deploy.device.regression import Comparison, Results
+from mobile_deploy.device.regression import compare as compare_results
+from mobile_deploy.device.summary import Summary, speed_ups, summarize
+from mobile_deploy.device.sustained import by_minute
+from mobile_deploy.errors import BadOptionError, OutputNotWritableError, UnknownNameError, UnreadableFileError
+from mobile_deploy.files import check_writable
+from mobile_deploy.pipeline.benchmark_models import baseline, open_models
+from mobile_deploy.pipeline.benchmark_report import read_results, results_of, write_report
+from mobile_deploy.pipeline.benchmark_result import BenchmarkResult, PlaceResult
+from mobile_deploy.pipeline.benchmark_run import Job, Opener, Outcome, Watch
+from mobile_deploy.pipeline.benchmark_targets import Via, Wishes, find_phones, open_host, open_phone
+from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
+
+_MOST_THREADS = 64
+_MOST_PROCESSES = 1000
+
+
+class BenchmarkInterrupted(KeyboardInterrupt):
+    """The user stopped a benchmark; what was measured by then is written.
+
+    Attributes:
+        report: The report's folder.
+    """
+
+    def __init__(self, report: Path) -> None:
+        self.report = report
+        super().__init__()
+
+
+def benchmark(
+    models: Sequence[Path | str] | Path | str,
+    *,
+    threads: Sequence[int] | int | None = None,
+    delegates: Sequence[str] = ("cpu",),
+    serial: str | None = None,
+    all_devices: bool = False,
+    host: bool = False,
+    via: str = "tool",
+    tool: Path | str | None = None,
+    tool_arguments: Sequence[str] = (),
+    processes: int | None = None,
+    quick: bool = False,
+    sustained_s: float | None = None,
+    profile: bool = False,
+    fixed_performance: bool = False,
+    force: bool = False,
+    compare: Path | str | None = None,
+    fail_on_regression: float | None = None,
+    output: Path | str = "build",
+    seed: int = 0,
+    clock: Clock | None = None,
+    progress: ProgressReporter | None = None,
+) -> BenchmarkResult:
+    """Measures the latency of models on a connected phone, on several, or on this machine.
+
+    Every configuration runs in several processes, interleaved in shuffled order; the median of a process is the unit.
+    On a phone the processes are bound to the big cores, heat is waited for, and throttled processes are repeated.
+
+    Args:
+        models: Bundles or .tflite files.
+        threads: Numbers of threads of an inference; None for the place's own choice: as many as there are big cores, 4
+            at most; 1 on this machine.
+        delegates: What runs the model: "cpu", "cpu-plain" (without XNNPACK), "gpu".
+        serial: The phone; None for the environment variable ANDROID_SERIAL, else for the only one.
+        all_devices: Whether to measure on all connected phones at once.
+        host: Whether to measure on this machine.
+        via: What runs the model on a phone: "tool" for benchmark_model, "app" for the sample app.
+        tool: A benchmark_model for the phone; None to take LiteRT's published one from the cache or the network.
+        tool_arguments: Further arguments for it, each --name=value.
+        processes: Processes of each configuration; None for 5, or 2 when `quick`.
+        quick: Whether a first look is enough.
+        sustained_s: How long one configuration shall run without a pause in seconds; None for rounds of processes.
+        profile: Whether to measure the time by operator, too.
+        fixed_performance: Whether to hold the phone's clocks steady below their peak.
+        force: Whether to measure although battery, power saver or space speak against it.
+        compare: A benchmark.json of an earlier benchmark to hold the figures against.
+        fail_on_regression: How much slower in percent is allowed before it is an error; needs `compare`.
+        output: Folder to write the report's folder into.
+        seed: Of the order of processes.
+        clock: The time; the system's if None.
+        progress: Who listens; nobody if None.
+
+    Returns:
+        The latencies. Where some of the work failed and some did not, `errors` says what; all that was measured is in
+        the report.
+
+    Raises:
+        BadOptionError: Options contradict each other or are out of range.
+        UnreadableFileError: A model or the older report cannot be used.
+        EnvironmentMissingError: There is no phone, no adb, no tool, or the phone is not fit to be measured.
+        ToolFailedError: The phone was lost or refused before anything was measured.
+        OutputNotWritableError: The report cannot be written.
+    """
+    paths = [Path(path) for path in ([models] if isinstance(models, Path | str) else models)]
+    wishes = Wishes(
+        via=_via(via),
+        tool=None if tool is None else Path(tool),
+        tool_arguments=tuple(tool_arguments),
+        fixed_performance=fixed_performance,
+        force=force,
+    )
+    _check_options(wishes, host=host, serial=serial, all_devices=all_devices, delegates=delegates, profile=profile)
+    if fail_on_regression is not None and compare is None:
+        raise BadOptionError(
+            option="--fail-on-regression", problem="it needs an older report", hint="add --compare OLD.json"
+        )
+    check_writable(Path(output))
+    job = Job(
+        models=open_models(paths),
+        threads=_threads(threads),
+        delegates=tuple(dict.fromkeys(delegates)),
+        plan=_plan(processes, host=host, quick=quick, profile=profile, seed=seed),
+        sustained_s=sustained_s,
+    )
+    _check_sustained(job)
+    older = () if compare is None else read_results(Path(compare))
+    clock, progress = clock or SystemClock(), progress or SilentProgress()
+    openers, names, notes = _openers(
+        job, wishes, host=host, serial=serial, all_devices=all_devices, clock=clock, progress=progress
+    )
+    watch = Watch(names, job, clock=clock)
+    try:
+        watch.measure_all(openers, progress=progress)
+    except KeyboardInterrupt as error:
+        raise _interrupted(job, watch, Path(output)) from error
+    outcomes = watch.outcomes()
+    broken = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if broken and not any(outcome.has_latencies for outcome in outcomes):
+        raise broken[0]
+    return _finish(job, outcomes, older, Path(output), percent=fail_on_regression, notes=notes)
+
+
+def _openers(
+    job: Job,
+    wishes: Wishes,
+    *,
+    host: bool,
+    serial: str | None,
+    all_devices: bool,
+    clock: Clock,
+    progress: ProgressReporter,
+) -> tuple[tuple[Opener, ...], tuple[str, ...], tuple[str, ...]]:
+    """Gives what opens the places, what to call them until then, and notes."""
+    if host:
+        return (partial(open_host, job.models),), ("this machine",), ()
+    with progress.stage("ask adb for phones"):
+        adb, phones, note = find_phones(serial=serial, all_devices=all_devices, clock=clock)
+    told = progress if len(phones) == 1 else SilentProgress()  # threads have no lines of their own
+    openers = tuple(partial(open_phone, adb, phone, job.models, wishes, told) for phone in phones)
+    return openers, tuple(phone.serial for phone in phones), (note,) if note else ()
+
+
+def _interrupted(job: Job, watch: Watch, output: Path) -> KeyboardInterrupt:
+    """Writes what was measured until the user stopped it, if anything was."""
+    outcomes = watch.outcomes()
+    if not any(outcome.has_latencies for outcome in outcomes):
+        return KeyboardInterrupt()
+    return BenchmarkInterrupted(write_report(output, job, outcomes, _places(job, outcomes), complete=False))
+
+
+def _finish(
+    job: Job,
+    outcomes: tuple[Outcome, ...],
+    older: tuple[Results, ...],
+    output: Path,
+    *,
+    percent: float | None,
+    notes: tuple[str, ...],
+) -> BenchmarkResult:
+    places = _places(job, outcomes)
+    complete = all(place.error is None and not place.failures for place in places)
+    folder = write_report(output, job, outcomes, places, complete=complete)
+    attached, more = _attach(job, places) if job.sustained_s is None else ((), ())
+    return BenchmarkResult(
+        folder=folder,
+        places=places,
+        comparisons=_compare(older, places, percent),
+        percent=percent,
+        attached=attached,
+        notes=(*notes, *more),
+    )
+
+
+def _places(job: Job, outcomes: Sequence[Outcome]) -> tuple[PlaceResult, ...]:
+    return tuple(_place(job, outcome) for outcome in outcomes)
+
+
+def _place(job: Job, outcome: Outcome) -> PlaceResult:
+    summaries = summarize(outcome.records)
+    return PlaceResult(
+        about=outcome.about,
+        summaries=summaries,
+        speed_ups=speed_ups(summaries, baseline=baseline(job.models)),
+        minutes=() if job.sustained_s is None else by_minute(outcome.records),
+        notes=outcome.notes,
+        error=outcome.error,
+    )
+
+
+def _compare(
+    older: tuple[Results, ...], places: tuple[PlaceResult, ...], percent: float | None
+) -> tuple[Comparison, ...]:
+    """Compares each place with the same one of the older report; with the only one where there is no same."""
+    if not older:
+        return ()
+    found: list[Comparison] = []
+    for place in places:
+        new = results_of(place)
+        old = next((results for results in older if results.place == new.place), older[0])
+        found += compare_results(old, new, percent=percent or 0.0)
+    return tuple(found)
+
+
+def _attach(job: Job, places: Sequence[PlaceResult]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Writes latencies into the bundles they belong to; one that cannot be written is a note, the report has them."""
+    attached, notes = [], []
+    for model in job.models:
+        entries = [
+            _entry(place, summary)
+            for place in places
+            for summary in place.summaries
+            if summary.configuration.model == model.name and summary.latency_ms is not None and not summary.failure
+        ]
+        if model.bundle is None or not entries:
+            continue
+        try:
+            record_latencies(model.bundle.directory, entries)
+        except (OutputNotWritableError, UnreadableFileError) as error:
+            notes.append(f"the latencies are not in the bundle: {error.message}")
+        else:
+            attached.append(model.bundle.directory)
+    return tuple(attached), tuple(notes)
+
+
+def _entry(place: PlaceResult, summary: Summary) -> dict[str, Any]:
+    about, configuration = place.about, summary.configuration
+    return {
+        "device": place.name,
+        "soc": about.get("soc", ""),
+        "system": about.get("system", ""),
+        "runtime": about.get("runtime", ""),
+        "threads": configuration.threads,
+        "delegate": configuration.delegate,
+        "latency_ms": summary.latency_ms,
+        "low_ms": summary.low_ms,
+        "high_ms": summary.high_ms,
+        "p5_ms": summary.p5_ms,
+        "p95_ms": summary.p95_ms,
+        "first_ms": summary.first_ms,
+        "init_ms": summary.init_ms,
+        "processes": len(summary.centres_ms),
+        "spread": summary.spread,
+        "throttled": summary.throttled,
+        "doubts": list(summary.doubts),
+    }
+
+
+def _via(text: str) -> Via:
+    known = get_args(Via)
+    for via in known:
+        if text == via:
+            return via  # type: ignore[no-any-return]
+    raise UnknownNameError(kind="--via", name=text, known=known)
+
+
+def _check_options(
+    wishes: Wishes, *, host: bool, serial: str | None, all_devices: bool, delegates: Sequence[str], profile: bool
+) -> None:
+    for delegate in delegates:
+        if delegate not in DELEGATES:
+            raise UnknownNameError(kind="delegate", name=delegate, known=DELEGATES)
+    if not delegates:
+        raise BadOptionError(option="--delegate", problem=f"none is named; there are {', '.join(DELEGATES)}")
+    of_phones = {
+        "--serial": serial is not None,
+        "--all-devices": all_devices,
+        "--via": wishes.via != "tool",
+        "--tool": wishes.tool is not None,
+        "--tool-arg": bool(wishes.tool_arguments),
+        "--fixed-performance": wishes.fixed_performance,
+    }
+    for option, given in of_phones.items():
+        if host and given:
+            raise BadOptionError(option=option, problem="it is for phones; leave it or --host out")
+    if serial is not None and all_devices:
+        raise BadOptionError(option="--all-devices", problem="-s names one phone; leave one of both out")
+    for option in ("--tool", "--tool-arg"):
+        if wishes.via == "app" and of_phones[option]:
+            raise BadOptionError(
+                option=option, problem="the app runs without benchmark_model; leave it or --via app out"
+            )
+    if host:
+        check_offered(delegates=delegates, profile=profile)
+    if wishes.via == "app":
+        check_app_offers(profile=profile)
+
+
+def _check_sustained(job: Job) -> None:
+    if job.sustained_s is not None and (len(job.models), max(len(job.threads), 1), len(job.delegates)) != (1, 1, 1):
+        raise BadOptionError(
+            option="--sustained", problem="one model with one number of threads and one delegate runs without a pause"
+        )
+
+
+def _threads(given: Sequence[int] | int | None) -> tuple[int, ...]:
+    counts = () if given is None else (given,) if isinstance(given, int) else tuple(given)
+    for count in counts:
+        if not 1 <= count <= _MOST_THREADS:
+            raise BadOptionError(option="--threads", problem=f"{count} is not from 1 to {_MOST_THREADS}")
+    return tuple(dict.fromkeys(counts))
+
+
+def _plan(processes: int | None, *, host: bool, quick: bool, profile: bool, seed: int) -> Plan:
+    plan = Plan.quick(profile=profile, seed=seed) if quick else Plan(profile=profile, seed=seed)
+    if host:
+        # It tells of no heat, and what slows it down are other programs, which no rest ends.
+        plan = replace(plan, retries=0, cool_down_s=0.0)
+    if processes is None:
+        return plan
+    if not 1 <= processes <= _MOST_PROCESSES:
+        raise BadOptionError(option="--processes", problem=f"{processes} is not from 1 to {_MOST_PROCESSES}")
+    return replace(plan, processes=processes)

@@ -1,0 +1,292 @@
+"""What `benchmark` gives back: frozen records that print as tables and draw themselves in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mobile_deploy.device.failures import RunFailedError
+from mobile_deploy.device.measurement import Configuration
+from mobile_deploy.device.regression import Comparison
+from mobile_deploy.device.summary import SpeedUp, Summary
+from mobile_deploy.device.sustained import Minute
+from mobile_deploy.errors import BelowBarError, MobileDeployError
+from mobile_deploy.report.tables import Cell, Column, ResultTable, what_differs
+
+_TOP_OPS = 10
+
+
+class RegressionError(BelowBarError):
+    """A model is slower than in an older report by more than was allowed, and not by chance.
+
+    Attributes:
+        comparisons: The configurations that are slower.
+    """
+
+    def __init__(self, *, comparisons: tuple[Comparison, ...], percent: float) -> None:
+        self.comparisons = comparisons
+        slower = "; ".join(f"{found.configuration}: {found.ratio}" for found in comparisons)
+        super().__init__(
+            f"slower than the older report by more than {percent:g} %: {slower}",
+            hint="compare the models with: mobile-deploy inspect; and the settings in both reports",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceResult:
+    """What was measured on one phone, or on this machine.
+
+    Attributes:
+        about: What identifies it and what it runs, as JSON values.
+        summaries: One row for each configuration.
+        speed_ups: Each model against the baseline, with the same threads and delegate.
+        minutes: What each minute of a sustained run was like.
+        notes: What the user should know, one sentence each.
+        error: What broke the measuring off; None if it came to its end.
+    """
+
+    about: Mapping[str, Any] = field(repr=False)
+    summaries: tuple[Summary, ...]
+    speed_ups: tuple[SpeedUp, ...] = ()
+    minutes: tuple[Minute, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: MobileDeployError | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.about["name"])
+
+    @property
+    def setting(self) -> str:
+        """The place in one line: name, chip, system, runtime."""
+        parts = (self.about.get(key) for key in ("name", "soc", "system", "runtime"))
+        return ", ".join(str(part) for part in parts if part)
+
+    @property
+    def failures(self) -> tuple[RunFailedError, ...]:
+        """The configurations that could not be measured."""
+        return tuple(
+            RunFailedError(what=summary.configuration, reason=summary.failure)
+            for summary in self.summaries
+            if summary.failure
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives it as JSON values, without the single processes."""
+        error = self.error
+        told = None if error is None else {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+        return {
+            "about": dict(self.about),
+            "notes": list(self.notes),
+            "error": told,
+            "summaries": [summary.to_json() for summary in self.summaries],
+            "speed_ups": [found.to_json() for found in self.speed_ups],
+            "minutes": [minute.to_json() for minute in self.minutes],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkResult:
+    """Latencies, with all that is known of how they came about.
+
+    Attributes:
+        folder: The report's folder: benchmark.json, latency.png, logs.txt.
+        places: One for each phone, or this machine.
+        comparisons: Against the older report, if there is one.
+        percent: How much slower is allowed, for `errors`; None if slowness is no failure.
+        attached: Bundles that the latencies were written into.
+        notes: What the user should know, one sentence each.
+    """
+
+    folder: Path
+    places: tuple[PlaceResult, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    percent: float | None = None
+    attached: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[MobileDeployError, ...]:
+        """What went wrong, the gravest first: places that broke off, configurations that failed, regressions."""
+        broken = tuple(place.error for place in self.places if place.error is not None)
+        failed = tuple(failure for place in self.places for failure in place.failures)
+        slower = tuple(found for found in self.comparisons if found.verdict == "slower")
+        percent = self.percent
+        regressed = () if percent is None or not slower else (RegressionError(comparisons=slower, percent=percent),)
+        return (*broken, *failed, *regressed)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether there is a reservation: throttled processes that count, or something that speaks against a number."""
+        return any(summary.throttled or summary.doubts for place in self.places for summary in place.summaries)
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives it as JSON values, without the single processes, which the report has."""
+        return {
+            "report": str(self.folder),
+            "places": [place.to_json() for place in self.places],
+            "comparisons": [found.to_json() for found in self.comparisons],
+            "attached": list(map(str, self.attached)),
+            "notes": list(self.notes),
+        }
+
+    def tables(self) -> tuple[ResultTable, ...]:
+        """Gives the tables: latencies, minutes of a sustained run, operators of a profile, the comparison."""
+        return tuple(
+            table
+            for table in (
+                *(self._latencies(place) for place in self.places),
+                *(_minutes(place) for place in self.places if place.minutes),
+                *(table for place in self.places for table in _profiles(place)),
+                *((self._comparison(),) if self.comparisons else ()),
+            )
+            if table.rows
+        )
+
+    def lines(self) -> tuple[str, ...]:
+        """Gives what stands below the tables, one line each."""
+        return (
+            *(line for place in self.places for line in self._lines(place)),
+            f"report: {self.folder}  (benchmark.json, latency.png, logs.txt)",
+            *(f"latencies added to {bundle}" for bundle in self.attached),
+        )
+
+    def __str__(self) -> str:
+        return "\n\n".join((*map(str, self.tables()), "\n".join(self.lines())))
+
+    def _repr_html_(self) -> str:
+        return "".join(table._repr_html_() for table in self.tables())
+
+    def _latencies(self, place: PlaceResult) -> ResultTable:
+        short = short_names(place.summaries)
+        columns = (
+            Column(header="model", folds=True),
+            Column(header="threads"),
+            Column(header="delegate"),
+            Column(header="latency (ms) [95 %]"),
+            Column(header="p5 to p95"),
+            Column(header="first (ms)"),
+            Column(header="init (ms)"),
+            Column(header="spread"),
+        )
+        rows = tuple(_row(summary, short[summary.configuration.model]) for summary in place.summaries)
+        return ResultTable(columns=columns, rows=rows, title=place.setting)
+
+    def _comparison(self) -> ResultTable:
+        columns = (
+            Column(header="model", folds=True),
+            Column(header="threads"),
+            Column(header="delegate"),
+            Column(header="new / old [90 %]"),
+            Column(header="verdict"),
+            Column(header="reason", folds=True),
+        )
+        rows = tuple(
+            (*_key(found.configuration), None if found.ratio is None else str(found.ratio), found.verdict, _why(found))
+            for found in self.comparisons
+        )
+        return ResultTable(columns=columns, rows=rows, title="against the older report")
+
+    def _lines(self, place: PlaceResult) -> Iterator[str]:
+        on = f"{place.name}: " if len(self.places) > 1 else ""
+        short = short_names(place.summaries)
+        for found in place.speed_ups:
+            own, base = (short[model] for model in (found.configuration.model, found.baseline.model))
+            threads, delegate = found.configuration.threads, found.configuration.delegate
+            yield f"{on}{own} against {base}, {_threads(threads)}, {delegate}: {found.ratio} as fast"
+        used = dict.fromkeys(
+            (short[at.model], at.delegate, summary.used)
+            for summary in place.summaries
+            if summary.used and (at := summary.configuration)
+        )
+        for model, delegate, what in used:
+            yield f"{on}{model}, {delegate}: ran on {what}"
+        for summary in place.summaries:
+            for doubt in summary.doubts:
+                yield f"{on}doubt about {_named(summary, short)}: {doubt}"
+        for note in place.notes:
+            yield f"{on}note: {note}"
+
+
+def short_names(summaries: tuple[Summary, ...]) -> dict[str, str]:
+    """Gives names of models without the words that all begin with."""
+    names = tuple(dict.fromkeys(summary.configuration.model for summary in summaries))
+    return dict(zip(names, what_differs(names), strict=True)) if names else {}
+
+
+def _named(summary: Summary, short: Mapping[str, str]) -> str:
+    configuration = summary.configuration
+    return f"{short[configuration.model]}, {_threads(configuration.threads)}, {configuration.delegate}"
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count != 1)}"
+
+
+def _key(configuration: Configuration) -> tuple[Cell, ...]:
+    return configuration.model, configuration.threads, configuration.delegate
+
+
+def _row(summary: Summary, name: str) -> tuple[Cell, ...]:
+    configuration = summary.configuration
+    return (
+        name,
+        configuration.threads,
+        configuration.delegate,
+        _latency(summary),
+        None if summary.p5_ms is None or summary.p95_ms is None else f"{summary.p5_ms:.2f} to {summary.p95_ms:.2f}",
+        summary.first_ms,
+        summary.init_ms,
+        _spread(summary),
+    )
+
+
+def _latency(summary: Summary) -> str | None:
+    if summary.latency_ms is None:
+        return "failed" if summary.failure else None
+    interval = "" if summary.low_ms is None else f" [{summary.low_ms:.2f}, {summary.high_ms:.2f}]"
+    return f"{'mean ' * (summary.centre == 'mean')}{summary.latency_ms:.2f}{interval}"
+
+
+def _spread(summary: Summary) -> str | None:
+    words = ["" if summary.spread is None else f"{summary.spread:.1%}"]
+    words += [summary.steadiness] if summary.steadiness not in (None, "steady") else []
+    words += ["throttled"] if summary.throttled else []
+    return " ".join(filter(None, words)) or None
+
+
+def _why(found: Comparison) -> str | None:
+    if found.processes_needed is not None:
+        return f"{found.reason}; about {found.processes_needed} processes each would decide"
+    return found.reason or None
+
+
+def _minutes(place: PlaceResult) -> ResultTable:
+    columns = (
+        Column(header="minute"),
+        Column(header="processes"),
+        Column(header="latency (ms)"),
+        Column(header="p95 (ms)"),
+        Column(header="hottest (°C)", digits=1),
+        Column(header="thermal status"),
+    )
+    rows = tuple(
+        (at.minute, at.processes, at.median_ms, at.p95_ms, at.hottest_c, at.thermal_status) for at in place.minutes
+    )
+    return ResultTable(columns=columns, rows=rows, title=f"{place.name}, without a pause")
+
+
+def _profiles(place: PlaceResult) -> Iterator[ResultTable]:
+    columns = (
+        Column(header="operator", folds=True),
+        Column(header="kind"),
+        Column(header="time (ms)", digits=3),
+        Column(header="share (%)", digits=1),
+    )
+    for summary in place.summaries:
+        ops = sorted(summary.profile, key=lambda op: op.mean_ms, reverse=True)[:_TOP_OPS]
+        rows = tuple((op.name, op.kind, op.mean_ms, 100 * op.share) for op in ops)
+        yield ResultTable(columns=columns, rows=rows, title=f"{summary.configuration}: the slowest operators")

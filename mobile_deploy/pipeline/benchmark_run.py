@@ -1,0 +1,256 @@
+"""Measures on one place or on several at once, and loses nothing of it when one breaks off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from mobile_deploy.device.measurement import Clock, Condition, Configuration, Measurement, RunRequest, Target
+from mobile_deploy.device.plan import Plan, Progress, estimate_s
+from mobile_deploy.device.records import Record
+from mobile_deploy.device.session import run_session
+from mobile_deploy.device.sustained import run_sustained
+from mobile_deploy.device.verdicts import judged
+from mobile_deploy.errors import MobileDeployError
+from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
+from mobile_deploy.pipeline.benchmark_targets import OpenTarget
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.report.tables import counted
+
+_STEP_S = 1.0  # of a sleep, until the next look whether to stop
+
+Opener = Callable[[], AbstractContextManager[OpenTarget]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is measured on each place.
+
+    Attributes:
+        models: The models.
+        threads: Threads of an inference; empty for the place's own default.
+        delegates: Delegates.
+        plan: How much is measured.
+        sustained_s: How long the one configuration runs without a pause in seconds; None for a session of rounds.
+    """
+
+    models: tuple[BenchmarkModel, ...] = field(repr=False)
+    threads: tuple[int, ...]
+    delegates: tuple[str, ...]
+    plan: Plan
+    sustained_s: float | None = None
+
+    def configurations(self, default_threads: int) -> tuple[Configuration, ...]:
+        """Gives the rows of the result: models side by side, for each number of threads and each delegate."""
+        return tuple(
+            Configuration(model=model.name, threads=threads, delegate=delegate)
+            for delegate in self.delegates
+            for threads in self.threads or (default_threads,)
+            for model in self.models
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one place.
+
+    Attributes:
+        about: What identifies it and what it runs, as JSON values.
+        records: All processes in the order they ran, judged.
+        notes: What the user should know, one sentence each.
+        error: What broke it off; None if it came to its end.
+    """
+
+    about: dict[str, Any]
+    records: tuple[Record, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
+    error: MobileDeployError | None = None
+
+    @property
+    def has_latencies(self) -> bool:
+        """Whether anything was measured."""
+        return any(record.is_latency for record in self.records)
+
+
+Shown = Callable[[OpenTarget, tuple[Configuration, ...]], AbstractContextManager[Callable[[Progress], None]]]
+"""Shows how the measuring on a place goes on; begins when the place is open."""
+
+
+class Watch:
+    """Collects what is measured on the places, so that it is there when the measuring is interrupted.
+
+    Args:
+        names: What to call the places until they tell their names.
+        job: What is measured on each.
+        clock: The time.
+    """
+
+    def __init__(self, names: Sequence[str], job: Job, *, clock: Clock) -> None:
+        self._job = job
+        self._clock = clock
+        self._stop = threading.Event()
+        self._records: list[list[Record]] = [[] for _ in names]
+        self._notes: list[list[str]] = [[] for _ in names]
+        self._about: list[dict[str, Any]] = [{"name": name} for name in names]
+        self._errors: list[MobileDeployError | None] = [None for _ in names]
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Gives what there is by now."""
+        return tuple(
+            Outcome(about=about, records=judged(records), notes=tuple(dict.fromkeys(notes)), error=error)
+            for about, records, notes, error in zip(self._about, self._records, self._notes, self._errors, strict=True)
+        )
+
+    def measure_all(self, openers: Sequence[Opener], *, progress: ProgressReporter) -> None:
+        """Measures on all places at once, each in a thread of its own where there are several.
+
+        An error of the toolkit ends its own place and is kept.
+
+        Args:
+            openers: Open the places, in the order of the names.
+            progress: Who listens.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; the places are cleaned up by then.
+        """
+        if len(openers) == 1:
+            self._measure(0, openers[0], _shown_alone(progress, self._job))
+            return
+        with _shown_together(progress, len(openers)) as shown, ThreadPoolExecutor(len(openers)) as pool:
+            works = [pool.submit(self._measure, *numbered, shown) for numbered in enumerate(openers)]
+            try:
+                for work in works:
+                    work.result()
+            except KeyboardInterrupt:
+                self._stop.set()  # and leaving the pool waits until the threads have cleaned up
+                raise
+
+    def _measure(self, number: int, opener: Opener, shown: Shown) -> None:
+        try:
+            with opener() as place:
+                self._notes[number] = place.notes
+                self._about[number] = place.target.to_json()
+                configurations = self._job.configurations(place.default_threads)
+                with shown(place, configurations) as on_progress:
+                    self._run(_Stoppable(place.target, self._stop), configurations, self._records[number], on_progress)
+                self._about[number] = place.target.to_json()
+        except MobileDeployError as error:
+            self._errors[number] = error
+
+    def _run(
+        self,
+        target: Target,
+        configurations: tuple[Configuration, ...],
+        records: list[Record],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        plan, clock = self._job.plan, _StoppableClock(self._clock, self._stop)
+        if self._job.sustained_s is None:
+            run_session(target, configurations, plan, clock=clock, on_record=records.append, on_progress=on_progress)
+            return
+        run_sustained(
+            target,
+            configurations[0],
+            self._job.sustained_s,
+            plan,
+            clock=clock,
+            on_record=records.append,
+            on_progress=on_progress,
+        )
+
+
+class _Stoppable:
+    """A place that ends at its next step once it was told to stop."""
+
+    def __init__(self, target: Target, stop: threading.Event) -> None:
+        self._target = target
+        self._stop = stop
+
+    @property
+    def name(self) -> str:
+        return self._target.name
+
+    def cores(self, threads: int) -> tuple[int, ...]:
+        return self._target.cores(threads)
+
+    def condition(self) -> Condition:
+        _check(self._stop)
+        return self._target.condition()
+
+    def run(self, request: RunRequest) -> Measurement:
+        _check(self._stop)
+        return self._target.run(request)
+
+    def to_json(self) -> dict[str, Any]:
+        return self._target.to_json()
+
+
+class _StoppableClock:
+    """A clock whose sleep ends soon after it was told to stop."""
+
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+        self._clock = clock
+        self._stop = stop
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        end = self._clock.now() + seconds
+        while (left := end - self._clock.now()) > 0:
+            _check(self._stop)
+            self._clock.sleep(min(left, _STEP_S))
+
+
+def _check(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+def _shown_alone(progress: ProgressReporter, job: Job) -> Shown:
+    @contextmanager
+    def shown(place: OpenTarget, configurations: tuple[Configuration, ...]) -> Iterator[Callable[[Progress], None]]:
+        whole_s = job.sustained_s or estimate_s(job.plan, configurations)
+        what = f"measure {counted(len(configurations), 'configuration')} on {place.target.name}"
+        with progress.stage(f"{what}, about {time_words(whole_s)}") as advance:
+            yield lambda at: advance(at.done, at.total, f"{at.doing}; {time_words(at.left_s)} left")
+
+    return shown
+
+
+@contextmanager
+def _shown_together(progress: ProgressReporter, places: int) -> Iterator[Shown]:
+    """Shows one line for all places, since their threads go on side by side."""
+    latest: dict[str, Progress] = {}
+    lock = threading.Lock()
+    with progress.stage(f"measure on {places} phones") as advance:
+
+        def told(name: str, at: Progress) -> None:
+            with lock:
+                latest[name] = at
+                steps = latest.values()
+                left_s = max(step.left_s for step in steps)
+                done, total = sum(step.done for step in steps), sum(step.total for step in steps)
+                advance(done, total, f"{name}: {at.doing}; {time_words(left_s)} left")
+
+        def shown(
+            place: OpenTarget, configurations: tuple[Configuration, ...]
+        ) -> AbstractContextManager[Callable[[Progress], None]]:
+            name = str(place.target.to_json().get("serial") or place.target.name)
+            return nullcontext(lambda at: told(name, at))
+
+        yield shown
+
+
+def time_words(seconds: float) -> str:
+    """Writes a time for people.
+
+    >>> time_words(42.3), time_words(200)
+    ('42 s', '3 min 20 s')
+    """
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

@@ -1,0 +1,206 @@
+"""Opens the places of a benchmark: phones with everything that is brought to them and put back, or this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mobile_deploy.device.adb import Adb, await_phones, find_adb
+from mobile_deploy.device.app import AppTarget, ModelOnPhone, app_version
+from mobile_deploy.device.condition import read_condition
+from mobile_deploy.device.connection import Connection
+from mobile_deploy.device.cores import default_threads
+from mobile_deploy.device.facts import PhoneFacts, read_facts
+from mobile_deploy.device.failures import PhoneNotReadyError
+from mobile_deploy.device.gates import objections, readiness
+from mobile_deploy.device.host import HostTarget
+from mobile_deploy.device.lock import phone_lock
+from mobile_deploy.device.measurement import Clock, Condition, Target
+from mobile_deploy.device.phone_target import PhoneTarget, install_tool
+from mobile_deploy.device.phones import Phone, choose_phones
+from mobile_deploy.device.private_folder import PrivateFolder, private_folder
+from mobile_deploy.device.releases import fetch_tool
+from mobile_deploy.device.settings import fixed_performance, screen_on
+from mobile_deploy.files import sha256_of_file
+from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
+from mobile_deploy.pipeline.progress import ProgressReporter
+from mobile_deploy.report.tables import counted
+
+Via = Literal["tool", "app"]
+
+# The app starts a runtime of its own and keeps a copy of the model.
+_SPARE_BYTES = 32_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user wants of the phones.
+
+    Attributes:
+        via: What runs the models: "tool", benchmark_model, or "app", the sample app.
+        tool: The benchmark_model on this machine; None to download one that suits the phone.
+        tool_arguments: Further arguments for it.
+        fixed_performance: Whether the clocks shall be held steady.
+        force: Whether to measure although something speaks against it.
+    """
+
+    via: Via = "tool"
+    tool: Path | None = None
+    tool_arguments: tuple[str, ...] = ()
+    fixed_performance: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTarget:
+    """A place that is ready to measure.
+
+    Attributes:
+        target: The place.
+        default_threads: Threads of an inference when the user names none.
+        notes: What the user should know, one sentence each; further ones come while it is open and at its end.
+    """
+
+    target: Target
+    default_threads: int
+    notes: list[str] = field(default_factory=list)
+
+
+def find_phones(*, serial: str | None, all_devices: bool, clock: Clock) -> tuple[Adb, tuple[Phone, ...], str]:
+    """Finds adb and the phones that are meant.
+
+    Returns:
+        Adb, the phones, and what the user should know about adb's server; empty as a rule.
+
+    Raises:
+        AdbMissingError: There is no adb, or its server cannot be reached.
+        NoPhoneError: No phone is connected, or not the named one.
+        PhoneNotUsableError: It is not usable as it is.
+        SeveralPhonesError: Several are connected and none was named.
+    """
+    adb = find_adb()
+    note = adb.start_server()
+    phones = choose_phones(await_phones(adb, clock=clock), serial=serial, all_devices=all_devices)
+    return adb, phones, note
+
+
+@contextmanager
+def open_host(models: Sequence[BenchmarkModel]) -> Iterator[OpenTarget]:
+    """Opens this machine.
+
+    Raises:
+        InterpreterError: A model would take too much memory.
+    """
+    yield OpenTarget(target=HostTarget({model.name: model.data for model in models}), default_threads=1)
+
+
+@contextmanager
+def open_phone(
+    adb: Adb, phone: Phone, models: Sequence[BenchmarkModel], wishes: Wishes, progress: ProgressReporter
+) -> Iterator[OpenTarget]:
+    """Brings everything to a phone, and takes it away at the end, whatever happens.
+
+    Args:
+        adb: Adb.
+        phone: The phone.
+        models: The models.
+        wishes: What the user wants.
+        progress: Who listens.
+
+    Raises:
+        PhoneBusyError: Another process measures on it.
+        PhoneNotReadyError: Battery, power saver or space speak against measuring.
+        ToolUnfitError: The tool does not run there.
+        AppMissingError: The app is not there.
+        PhoneLostError: It vanished or does not answer.
+        PhoneRefusedError: It refused what it should be able to do.
+    """
+    connection, notes, unrestored = Connection(adb=adb, serial=phone.serial), list[str](), list[str]()
+    with ExitStack() as stack:
+        stack.callback(lambda: notes.extend(map(_unrestored_note, unrestored)))
+        stack.enter_context(phone_lock(phone.serial))
+        with progress.stage(f"look at {phone.serial}"):
+            facts, condition = read_facts(connection), read_condition(connection)
+        notes += _check_ready(facts, condition, models, force=wishes.force)
+        if facts.sdk is not None:
+            awake = None if not facts.wakefulness else facts.wakefulness == "Awake"
+            stack.enter_context(screen_on(connection, was_awake=awake, unrestored=unrestored))
+        if wishes.fixed_performance:
+            stack.enter_context(fixed_performance(connection, unrestored=unrestored))
+            notes.append("the clocks are held steady below their peak: latencies are not the best this phone can do")
+        folder = stack.enter_context(private_folder(connection))
+        target = _furnish(folder, facts, models, wishes, progress)
+        yield OpenTarget(target=target, default_threads=default_threads(facts.cores), notes=notes)
+
+
+def _furnish(
+    folder: PrivateFolder,
+    facts: PhoneFacts,
+    models: Sequence[BenchmarkModel],
+    wishes: Wishes,
+    progress: ProgressReporter,
+) -> Target:
+    """Brings the models, and the tool if it is to run them, to a phone."""
+    connection = folder.connection
+    if wishes.via == "app":
+        version = app_version(connection)
+        places = _push_models(folder, facts, models, progress)
+        return AppTarget(
+            connection,
+            facts,
+            version=version,
+            models={
+                model.name: ModelOnPhone(folder=folder.path, name=places[model.name], sha256=model.sha256)
+                for model in models
+            },
+        )
+    program, origin = _find_tool(facts, wishes, progress)
+    with progress.stage(f"bring benchmark_model to {facts.name}"):
+        tool = install_tool(folder, program, abi=", ".join(facts.abis), extra=wishes.tool_arguments, origin=origin)
+    places = _push_models(folder, facts, models, progress)
+    paths = {name: f"{folder.path}/{place}" for name, place in places.items()}
+    return PhoneTarget(folder, facts, tool=tool, models=paths)
+
+
+def _push_models(
+    folder: PrivateFolder, facts: PhoneFacts, models: Sequence[BenchmarkModel], progress: ProgressReporter
+) -> dict[str, str]:
+    """Gives the names that the models have on the phone."""
+    places = {model.name: f"model-{number}.tflite" for number, model in enumerate(models)}
+    with progress.stage(f"bring {counted(len(models), 'model')} to {facts.name}") as advance:
+        for number, model in enumerate(models):
+            advance(number, len(models))
+            folder.push(model.data, places[model.name])
+    return places
+
+
+def _find_tool(facts: PhoneFacts, wishes: Wishes, progress: ProgressReporter) -> tuple[Path, dict[str, Any]]:
+    if wishes.tool is not None:
+        return wishes.tool, {"file": wishes.tool.name, "sha256": sha256_of_file(wishes.tool)}
+    abi = facts.abis[0] if facts.abis else "unknown"
+    with progress.stage(f"get benchmark_model for {abi}") as advance:
+        fetched = fetch_tool(abi, android=facts.sdk is not None, progress=advance)
+    return fetched.path, fetched.to_json()
+
+
+def _check_ready(
+    facts: PhoneFacts, condition: Condition, models: Sequence[BenchmarkModel], *, force: bool
+) -> tuple[str, ...]:
+    """Gives a note for each objection that the user puts aside; heat is left to the session, which waits."""
+    needed_bytes = sum(len(model.data) for model in models) + _SPARE_BYTES
+    ready = readiness(facts, condition, needed_bytes=needed_bytes)
+    found = tuple(objection for objection in objections(ready) if not objection.waits)
+    if found and not force:
+        raise PhoneNotReadyError(
+            serial=facts.serial,
+            objections=(objection.problem for objection in found),
+            remedies=(objection.remedy for objection in found),
+        )
+    return tuple(f"measured although {objection.problem}" for objection in found)
+
+
+def _unrestored_note(command: str) -> str:
+    return f"the phone was lost before a setting could be put back; once it is there again, run: adb shell {command}"
