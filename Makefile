@@ -104,9 +104,10 @@ lock:  ## resolve the packages again, with hashes
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-bench: $(READY)  ## an export against the plain tools, a step of --qat against a float step
+bench: $(READY)  ## export, a step of --qat and benchmark --host, each beside its peer
 	$(BIN)/python benchmarks/export_against_plain_tools.py
 	$(BIN)/python benchmarks/qat_step_against_float_step.py
+	$(BIN)/python benchmarks/host_against_litert_benchmark.py
 
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

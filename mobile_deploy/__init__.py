@@ -14,7 +14,9 @@ A tour, from the ground up; a room imports only from rooms above it in this list
     tflite                     converting, calibrating, quantizing, auditing and running
     evaluation, report         accuracy and error by layer; tables, plots, sheets
     training                   fine-tuning, distillation, quantization-aware training, pruning, clustering
-    pipeline                   the jobs: export, train, quantize, predict, evaluate, debug, inspect, verify, doctor
+    device                     phones over adb, benchmark_model, this machine; sessions, heat, regressions
+    pipeline                   the jobs: export, train, quantize, predict, evaluate, debug, inspect, verify, benchmark,
+                               devices, doctor
     cli                        the command line: one module per command
 
 The names below are the Python API; the command line calls exactly these. They load on first use, so that importing the
@@ -30,6 +32,7 @@ package costs nothing and only what needs TensorFlow imports it.
     debug                            which layer of an integer file loses what, and why
     inspect                          the label of a .tflite: operators, cost, targets, warnings
     verify                           whether a bundle is what it says
+    benchmark                        latency on a phone, on several, or on this machine
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mobile_deploy.bundle import load_bundle as load_bundle
     from mobile_deploy.models.build import build_model as build_model
+    from mobile_deploy.pipeline.benchmark import benchmark as benchmark
     from mobile_deploy.pipeline.debug import debug as debug
     from mobile_deploy.pipeline.evaluate import evaluate as evaluate
     from mobile_deploy.pipeline.export import export as export
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
 
 # Spelled out a second time because type checkers read only the imports above, and Python only this.
 _HOMES = {
+    "benchmark": "mobile_deploy.pipeline.benchmark",
     "build_model": "mobile_deploy.models.build",
     "debug": "mobile_deploy.pipeline.debug",
     "evaluate": "mobile_deploy.pipeline.evaluate",
@@ -66,6 +71,7 @@ _HOMES = {
 
 __all__ = [
     "__version__",
+    "benchmark",
     "build_model",
     "debug",
     "evaluate",

@@ -13,6 +13,7 @@ import pytest
 import mobile_deploy
 
 FUNCTIONS = {
+    "benchmark": "mobile_deploy.pipeline.benchmark",
     "build_model": "mobile_deploy.models.build",
     "debug": "mobile_deploy.pipeline.debug",
     "evaluate": "mobile_deploy.pipeline.evaluate",

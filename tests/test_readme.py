@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 import shutil
@@ -10,12 +11,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fakes.phone.benchmark_tool import FakeTool
+from fakes.phone.real_adb import adb_server, fake_phone, own_adb  # noqa: F401  # fixtures
 from fakes.weight_file import write_legacy
 
 from mobile_deploy.cli import main
 from mobile_deploy.data.calibration import builtin_calibration_dir
 from mobile_deploy.data.demo import DEMO_CLASSES, draw_demo_picture
 from mobile_deploy.data.demo import main as draw
+from mobile_deploy.device.releases import TOOL_VERSION
+from mobile_deploy.files import sha256_of_file
 from mobile_deploy.models import published as published_table
 from mobile_deploy.models.build import build_model
 from mobile_deploy.models.published import published_weights
@@ -53,6 +58,11 @@ def shortened(words: list[str]) -> list[str]:
         if option in words:
             place = words.index(option) + 1
             words[place] = str(min(int(words[place]), longest))
+    if "OLD.json" in words:
+        words[words.index("OLD.json")] = str(max(Path("build").glob("benchmark-*/benchmark.json")))
+    if "--sustained" in words:
+        words[words.index("--sustained") + 1] = "3s"
+    words += ["--quick"] if words[0] == "benchmark" else []
     words += ["--recover-minutes", "0.1"] if "--recover" in words else []
     words += ["--batch", "16"] if words[0] == "train" else []
     return words + ["--overwrite"] * (words[0] in ("export", "quantize", "train"))
@@ -77,7 +87,18 @@ def published_weight_files(keras, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, keras, published_weight_files) -> Path:
+def phone_with_tool(fake_phone, published_weight_files):  # noqa: F811
+    """A phone on the cable, and its benchmark_model in the cache as if it had been downloaded."""
+    tool = published_weight_files / "tools" / TOOL_VERSION / "android_arm64" / "benchmark_model"
+    tool.parent.mkdir(parents=True, exist_ok=True)
+    FakeTool().write(tool)
+    first_use = {"url": "", "sha256": sha256_of_file(tool), "size": tool.stat().st_size, "pinned": False}
+    tool.with_name("benchmark_model.json").write_text(json.dumps(first_use), encoding="utf-8")
+    return fake_phone()
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, keras, published_weight_files, phone_with_tool) -> Path:
     """A folder with everything that the README's commands name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(published_weight_files))

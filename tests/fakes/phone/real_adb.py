@@ -89,6 +89,8 @@ def adb_server(tmp_path_factory) -> Iterator[AdbServer]:
         pytest.skip("the fake phone needs Linux's shell and /proc")
     program = shutil.which("adb")
     if program is None:
+        if os.environ.get("REQUIRE_ADB"):
+            pytest.fail("adb is not installed, and REQUIRE_ADB asks for it")
         pytest.skip("adb is not installed; on Debian: apt-get install adb")
     with running_adb_server(program, tmp_path_factory.mktemp("adb")) as server:
         yield server
