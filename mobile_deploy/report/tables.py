@@ -7,15 +7,15 @@ wider than the terminal folds only the columns that say they may fold.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +24,7 @@ Cell = str | int | float | None
 
 # Columns that a word in a column that may fold keeps before it breaks.
 _NARROWEST_FOLD = 16
-# Wider than any table: where no terminal sets the width, the widest row does.
-_UNBOUNDED_COLUMNS = 10_000
+_GAP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +142,9 @@ def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
     """
     target = file or sys.stdout
     console = Console(file=target, highlight=False)
-    drawn = _draw(table)
-    console.width = _width(console, drawn, broken=_breakable(table))
+    widths = _widths(table, console.width if console.is_terminal else None)
+    drawn = _draw(table, widths)
+    console.width = max(console.width if console.is_terminal else 1, sum(widths) + _GAP * (len(widths) - 1))
     if console.is_terminal:
         _print_titled(console, table.title, drawn)
         return
@@ -161,7 +161,7 @@ def _print_titled(console: Console, title: str, drawn: Table) -> None:
     console.print(drawn, crop=False)
 
 
-def _draw(table: ResultTable) -> Table:
+def _draw(table: ResultTable, widths: Sequence[int]) -> Table:
     drawn = Table(
         box=SIMPLE_HEAD,
         show_header=any(column.header for column in table.columns),
@@ -169,11 +169,11 @@ def _draw(table: ResultTable) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for index, column in enumerate(table.columns):
+    for index, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
         drawn.add_column(
             Text(column.header),
             justify="right" if _is_numeric(table, index) else "left",
-            no_wrap=not column.folds,
+            width=width,
             overflow="fold",
         )
     for row in table.rows:
@@ -181,17 +181,35 @@ def _draw(table: ResultTable) -> Table:
     return drawn
 
 
-def _width(console: Console, drawn: Table, *, broken: int) -> int:
-    natural = Measurement.get(console, console.options.update(width=_UNBOUNDED_COLUMNS), drawn)
-    return max(console.width, natural.minimum - broken) if console.is_terminal else natural.maximum
+def _widths(table: ResultTable, available: int | None) -> tuple[int, ...]:
+    """Gives each column its width; None of available columns stands for as many as the table likes.
 
-
-def _breakable(table: ResultTable) -> int:
-    """Gives by how many columns a table becomes narrower when long words break in the columns that may fold."""
-    folding = [index for index, column in enumerate(table.columns) if column.folds]
+    Where there are too few, headings break at their words, and what may fold does, the widest first.
+    """
     texts = [_texts(table, row) for row in table.rows]
-    longest = [max((len(word) for row in texts for word in row[index].split()), default=0) for index in folding]
-    return sum(max(0, length - _NARROWEST_FOLD) for length in longest)
+    cells = [[row[index] for row in texts] for index in range(len(table.columns))]
+    widths = [_longest((column.header, *own)) for column, own in zip(table.columns, cells, strict=True)]
+    if available is None:
+        return tuple(widths)
+    least = [_least(column, own) for column, own in zip(table.columns, cells, strict=True)]
+    too_wide = sum(widths) + _GAP * (len(widths) - 1) - available
+    while too_wide > 0 and widths != least:
+        widest = max((index for index in range(len(widths)) if widths[index] > least[index]), key=widths.__getitem__)
+        widths[widest] -= 1
+        too_wide -= 1
+    return tuple(widths)
+
+
+def _least(column: Column, cells: Sequence[str]) -> int:
+    """Gives the width below which a column would break what must stay whole."""
+    if not column.folds:
+        return _longest((*column.header.split(), *cells))
+    words = [word for text in (column.header, *cells) for word in text.split()]
+    return min(_longest(words), _NARROWEST_FOLD)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
 
 
 def _is_numeric(table: ResultTable, index: int) -> bool:

@@ -84,6 +84,24 @@ def test_a_name_wider_than_the_terminal_is_kept_whole(monkeypatch):
     assert any(LONG_NAME in line for line in on_terminal(TABLE, monkeypatch, columns=40))
 
 
+def test_nothing_is_cut_where_nothing_may_fold_and_headings_break_at_their_words(monkeypatch):
+    columns = tuple(Column(header=header) for header in ("model", "latency (ms) [95 %]", "first (ms)", "init (ms)"))
+    table = ResultTable(columns=columns, rows=((LONG_NAME, "12.34 [12.10, 12.50]", 25.21, 6.2),))
+    wide, narrow = (on_terminal(table, monkeypatch, columns=columns) for columns in (100, 70))
+    assert f"{LONG_NAME}  12.34 [12.10, 12.50]  " in wide[-1] and f"{LONG_NAME}  12.34 [12.10, 12.50]  " in narrow[-1]
+    assert len(wide) == 3 and len(narrow) == 4
+    assert max(map(len, narrow)) <= 70
+    assert narrow[1].split() == ["(ms)", "(ms)"]
+
+
+def test_the_widest_column_that_may_fold_folds_first(monkeypatch):
+    columns = tuple(Column(header=header, folds=True) for header in ("a", "b"))
+    table = ResultTable(columns=columns, rows=(("word " * 40, "two words"),))
+    lines = on_terminal(table, monkeypatch, columns=60)
+    assert max(map(len, lines)) <= 60
+    assert lines[2].rstrip().endswith("  two words")
+
+
 def test_cells_are_text_not_markup():
     assert "a <b> [b]" in str(TABLE)
 
