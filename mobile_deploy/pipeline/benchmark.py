@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -126,6 +127,7 @@ def benchmark(
         delegates=tuple(dict.fromkeys(delegates)),
         plan=_plan(processes, host=host, quick=quick, profile=profile, seed=seed),
         sustained_s=sustained_s,
+        is_quick=quick,
     )
     _check_sustained(job)
     older = () if compare is None else read_results(Path(compare))
@@ -185,7 +187,7 @@ def _finish(
     places = _places(job, outcomes)
     complete = all(place.error is None and not place.failures for place in places)
     folder = write_report(output, job, outcomes, places, complete=complete)
-    attached, more = _attach(job, places) if job.sustained_s is None else ((), ())
+    attached, more = _attach(job, places) if job.is_lasting else ((), ())
     return BenchmarkResult(
         folder=folder,
         places=places,
@@ -250,6 +252,7 @@ def _attach(job: Job, places: Sequence[PlaceResult]) -> tuple[tuple[Path, ...], 
 def _entry(place: PlaceResult, summary: Summary) -> dict[str, Any]:
     about, configuration = place.about, summary.configuration
     return {
+        "measured": time.strftime("%Y-%m-%d", time.gmtime()),
         "device": place.name,
         "soc": about.get("soc", ""),
         "system": about.get("system", ""),

@@ -204,6 +204,8 @@ class BenchmarkResult:
         )
         for model, delegate, what in used:
             yield f"{on}{model}, {delegate}: ran on {what}"
+        for (threads, delegate), told in _memory(place, short).items():
+            yield f"{on}memory with {_threads(threads)}, {delegate}: {', '.join(told)}"
         for summary in place.summaries:
             for doubt in summary.doubts:
                 yield f"{on}doubt about {_named(summary, short)}: {doubt}"
@@ -220,6 +222,16 @@ def short_names(summaries: tuple[Summary, ...]) -> dict[str, str]:
 def _named(summary: Summary, short: Mapping[str, str]) -> str:
     configuration = summary.configuration
     return f"{short[configuration.model]}, {_threads(configuration.threads)}, {configuration.delegate}"
+
+
+def _memory(place: PlaceResult, short: Mapping[str, str]) -> dict[tuple[int, str], list[str]]:
+    """Gives what each model takes, in words, by threads and delegate."""
+    found: dict[tuple[int, str], list[str]] = {}
+    for summary in place.summaries:
+        at, memory = summary.configuration, summary.memory
+        if memory is not None and memory.overall_mb is not None:
+            found.setdefault((at.threads, at.delegate), []).append(f"{short[at.model]} {memory.overall_mb:.1f} MB")
+    return found
 
 
 def _threads(count: int) -> str:

@@ -36,6 +36,7 @@ class Job:
         delegates: Delegates.
         plan: How much is measured.
         sustained_s: How long the one configuration runs without a pause in seconds; None for a session of rounds.
+        is_quick: Whether it is only a first look.
     """
 
     models: tuple[BenchmarkModel, ...] = field(repr=False)
@@ -43,6 +44,12 @@ class Job:
     delegates: tuple[str, ...]
     plan: Plan
     sustained_s: float | None = None
+    is_quick: bool = False
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the figures are good enough to be kept in the bundles."""
+        return self.sustained_s is None and not self.is_quick
 
     def configurations(self, default_threads: int) -> tuple[Configuration, ...]:
         """Gives the rows of the result: models side by side, for each number of threads and each delegate."""
