@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from mobile_deploy.device.failures import PhoneNotReadyError
+from mobile_deploy.device.gates import cool_down, heat_of
 from mobile_deploy.device.measurement import Clock, Condition, Configuration, Measurement, RunRequest, Target
 from mobile_deploy.device.plan import Plan, Progress, estimate_s
 from mobile_deploy.device.records import Record
@@ -98,8 +100,8 @@ class Watch:
 
     def __init__(self, names: Sequence[str], job: Job, *, clock: Clock) -> None:
         self._job = job
-        self._clock = clock
         self._stop = threading.Event()
+        self._patient_clock = _StoppableClock(clock, self._stop)
         self._records: list[list[Record]] = [[] for _ in names]
         self._notes: list[list[str]] = [[] for _ in names]
         self._about: list[dict[str, Any]] = [{"name": name} for name in names]
@@ -142,11 +144,31 @@ class Watch:
                 self._notes[number] = place.notes
                 self._about[number] = place.target.to_json()
                 configurations = self._job.configurations(place.default_threads)
+                target = _Stoppable(place.target, self._stop)
                 with shown(place, configurations) as on_progress:
-                    self._run(_Stoppable(place.target, self._stop), configurations, self._records[number], on_progress)
+                    place.notes.extend(self._let_cool(target, on_progress, force=place.force))
+                    self._run(target, configurations, self._records[number], on_progress)
                 self._about[number] = place.target.to_json()
         except MobileDeployError as error:
             self._errors[number] = error
+
+    def _let_cool(self, target: Target, on_progress: Callable[[Progress], None], *, force: bool) -> tuple[str, ...]:
+        """Waits until the place is cool; gives a note for each sign of heat that is left and put aside.
+
+        Raises:
+            PhoneNotReadyError: It stays hot.
+        """
+        limit_s = 0.0 if force else self._job.plan.cool_down_s
+
+        def waiting(heat: tuple[str, ...]) -> None:
+            on_progress(Progress(done=0, total=1, doing="; ".join(("a cool-down", *heat)), left_s=limit_s))
+
+        heat = cool_down(target, self._patient_clock, signs=heat_of, limit_s=limit_s, on_wait=waiting).heat
+        if heat and not force:
+            serial = str(target.to_json().get("serial", target.name))
+            objections = (*heat, f"after {time_words(limit_s)} of waiting")
+            raise PhoneNotReadyError(serial=serial, objections=objections, remedies=("let it cool down",))
+        return tuple(f"measured although {sign}" for sign in heat)
 
     def _run(
         self,
@@ -155,7 +177,7 @@ class Watch:
         records: list[Record],
         on_progress: Callable[[Progress], None],
     ) -> None:
-        plan, clock = self._job.plan, _StoppableClock(self._clock, self._stop)
+        plan, clock = self._job.plan, self._patient_clock
         if self._job.sustained_s is None:
             run_session(target, configurations, plan, clock=clock, on_record=records.append, on_progress=on_progress)
             return

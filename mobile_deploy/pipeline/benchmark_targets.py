@@ -61,11 +61,13 @@ class OpenTarget:
     Attributes:
         target: The place.
         default_threads: Threads of an inference when the user names none.
+        force: Whether to measure although it stays hot.
         notes: What the user should know, one sentence each; further ones come while it is open and at its end.
     """
 
     target: Target
     default_threads: int
+    force: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -133,7 +135,7 @@ def open_phone(
             notes.append("the clocks are held steady below their peak: latencies are not the best this phone can do")
         folder = stack.enter_context(private_folder(connection))
         target = _furnish(folder, facts, models, wishes, progress)
-        yield OpenTarget(target=target, default_threads=default_threads(facts.cores), notes=notes)
+        yield OpenTarget(target=target, default_threads=default_threads(facts.cores), force=wishes.force, notes=notes)
 
 
 def _furnish(
@@ -189,7 +191,7 @@ def _find_tool(facts: PhoneFacts, wishes: Wishes, progress: ProgressReporter) ->
 def _check_ready(
     facts: PhoneFacts, condition: Condition, models: Sequence[BenchmarkModel], *, force: bool
 ) -> tuple[str, ...]:
-    """Gives a note for each objection that the user puts aside; heat is left to the session, which waits."""
+    """Gives a note for each objection that the user puts aside; heat is waited for later."""
     needed_bytes = sum(len(model.data) for model in models) + _SPARE_BYTES
     ready = readiness(facts, condition, needed_bytes=needed_bytes)
     found = tuple(objection for objection in objections(ready) if not objection.waits)
