@@ -6,15 +6,19 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, binomtest, norm, t, ttest_ind
 
 from mobile_deploy.statistics import (
     Difference,
     Proportion,
+    Ratio,
     finite_or_none,
+    log_interval,
     mcnemar_exact,
     paired_difference,
     points_above,
+    student_t_quantile,
+    welch_ratio,
     wilson,
 )
 
@@ -161,3 +165,95 @@ def test_a_finite_number_is_a_json_value(value):
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_what_json_has_no_number_for_is_null(value):
     assert finite_or_none(value) is None
+
+
+@pytest.mark.parametrize("degrees", [1, 1.5, 2, 2.25, 3, 4, 4.7, 8, 13.37, 30, 99.5, 250, 1000])
+@pytest.mark.parametrize("probability", [1e-6, 0.025, 0.3, 0.5001, 0.75, 0.95, 0.975, 0.9995, 1 - 1e-9])
+def test_students_quantile_is_scipys(probability, degrees):
+    expected = t.ppf(probability, degrees)
+    assert student_t_quantile(probability, degrees) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_half_of_students_variable_lies_below_0():
+    assert student_t_quantile(0.5, 3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("probability", "degrees"),
+    [(0.0, 5), (1.0, 5), (-0.1, 5), (math.nan, 5), (0.9, 0), (0.9, math.inf), (0.9, math.nan)],
+)
+def test_there_is_no_quantile_outside_the_range(probability, degrees):
+    with pytest.raises(ValueError, match="no quantile"):
+        student_t_quantile(probability, degrees)
+
+
+def lognormal(seed: int, count: int, centre: float, spread: float) -> np.ndarray:
+    return centre * np.exp(np.random.default_rng(seed).normal(0, spread, count))
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+@pytest.mark.parametrize(
+    ("counts", "spreads"), [((5, 5), (0.03, 0.03)), ((2, 9), (0.1, 0.01)), ((3, 40), (0.001, 0.3))]
+)
+def test_welchs_ratio_is_scipys_interval_on_logarithms(counts, spreads, confidence):
+    first, second = lognormal(1, counts[0], 20.0, spreads[0]), lognormal(2, counts[1], 9.0, spreads[1])
+    expected = ttest_ind(np.log(first), np.log(second), equal_var=False).confidence_interval(confidence)
+    found = welch_ratio(first, second, confidence=confidence)
+    assert (found.low, found.high) == pytest.approx((math.exp(expected.low), math.exp(expected.high)), rel=1e-9)
+    assert found.value == pytest.approx(math.sqrt(found.low * found.high))
+
+
+def test_the_ratio_turns_over_with_the_order():
+    one, other = welch_ratio([3.0, 3.1, 3.3], [1.0, 1.2]), welch_ratio([1.0, 1.2], [3.0, 3.1, 3.3])
+    assert (one.value, one.low, one.high) == pytest.approx((1 / other.value, 1 / other.high, 1 / other.low))
+
+
+def test_equal_values_leave_the_ratio_no_width():
+    assert welch_ratio([0.3] * 3, [0.1] * 5) == Ratio(
+        value=pytest.approx(3), low=pytest.approx(3), high=pytest.approx(3)
+    )
+
+
+def test_a_group_of_equal_values_leaves_the_width_of_the_other():
+    found = welch_ratio([1.0, 1.1, 0.9], [2.0] * 4)
+    low, high = log_interval([1.0, 1.1, 0.9])
+    assert (found.low, found.high) == pytest.approx((low / 2, high / 2))
+
+
+def test_tiny_spreads_are_no_trouble():
+    found = welch_ratio([1.0, 1.0 + 1e-15], [2.0, 2.0])
+    assert found.low <= found.value <= found.high < 0.5000001
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 0.0], [1.0, -2.0], [1.0, math.nan], [1.0, math.inf]])
+def test_a_ratio_or_an_interval_needs_two_positive_values(values):
+    with pytest.raises(ValueError, match="two positive values"):
+        welch_ratio(values, [1.0, 2.0])
+    with pytest.raises(ValueError, match="two positive values"):
+        log_interval(values)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_the_interval_of_positive_values_is_scipys_on_logarithms(confidence):
+    values = lognormal(3, 6, 12.0, 0.05)
+    logs = np.log(values)
+    expected = t.interval(confidence, 5, loc=logs.mean(), scale=logs.std(ddof=1) / math.sqrt(6))
+    assert log_interval(values, confidence=confidence) == pytest.approx(tuple(np.exp(expected)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("counts", "spreads"), [((5, 5), (0.03, 0.03)), ((5, 5), (0.02, 0.08)), ((5, 10), (0.05, 0.03))]
+)
+def test_welchs_interval_covers_the_true_ratio_95_percent_of_the_time(counts, spreads):
+    numbers = np.random.default_rng(0)
+    covered = 0
+    for _ in range(2000):
+        first = 3.0 * np.exp(numbers.normal(0, spreads[0], counts[0]))
+        found = welch_ratio(first, np.exp(numbers.normal(0, spreads[1], counts[1])))
+        covered += found.low <= 3.0 <= found.high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_ratio_is_shown_with_its_interval():
+    assert str(Ratio(value=2.312, low=2.249, high=2.381)) == "2.31x [2.25, 2.38]"
+    assert Ratio(value=2.0, low=1.5, high=3.0).to_json() == {"value": 2.0, "low": 1.5, "high": 3.0}
