@@ -223,7 +223,7 @@ def parse_counts(text: str | None, *, option: str) -> tuple[int, ...] | None:
     if text is None:
         return None
     words = split_list(text)
-    if not words or not all(word.isascii() and word.isdigit() and int(word[:9]) >= 1 for word in words):
+    if not words or not all(word.isascii() and word.isdigit() and len(word) <= 9 and int(word) >= 1 for word in words):
         raise BadOptionError(option=option, problem=f"{text!r} is no list of whole numbers from 1, such as 1,4")
     return tuple(dict.fromkeys(int(word) for word in words))
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from mobile_deploy.device.connection import Connection
-from mobile_deploy.device.failures import PhoneLostError, PhoneRefusedError
+from mobile_deploy.device.failures import PhoneRefusedError
+from mobile_deploy.errors import MobileDeployError
 
 _TIMEOUT_S = 10.0
 _STAY_ON = "stay_on_while_plugged_in"
@@ -17,7 +18,7 @@ _FIXED = "cmd power set-fixed-performance-mode-enabled"
 
 
 class Unrestored(Protocol):
-    """Is told what could not be put back, because the phone is gone."""
+    """Is told what could not be put back, as a rule because the phone is gone."""
 
     def append(self, command: str, /) -> None:
         """Takes the command that the user should run."""
@@ -76,5 +77,5 @@ def _put_back(connection: Connection, commands: list[str], unrestored: Unrestore
         for command in commands:
             try:
                 connection.shell(command, timeout_s=_TIMEOUT_S, doing="put its settings back")
-            except PhoneLostError:
+            except MobileDeployError:  # what went wrong before matters more, and the next setting may be put back
                 unrestored.append(command)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_deploy.bundle import Bundle
-from mobile_deploy.errors import UnreadableFileError
+from mobile_deploy.errors import BadOptionError
 from mobile_deploy.files import sha256_of_bytes
 from mobile_deploy.pipeline.sources import find_sidecar
 from mobile_deploy.tflite.graph import read_file, read_graph
@@ -50,16 +50,26 @@ def open_models(paths: Sequence[Path]) -> tuple[BenchmarkModel, ...]:
         One for each path; two of one name are named by their paths.
 
     Raises:
-        UnreadableFileError: Something is no .tflite, or the same is given twice.
+        BadOptionError: There is none, or the same is given twice, perhaps by another path.
+        UnreadableFileError: Something is no .tflite.
         BundleChangedError: A file of a bundle changed.
     """
+    if not paths:
+        raise BadOptionError(option="BUNDLE|FILE", problem="no model is named")
     models = tuple(map(_open, paths))
+    _check_distinct(models, paths)
     if len({model.name for model in models}) < len(models):
         models = tuple(replace(model, name=str(path)) for model, path in zip(models, paths, strict=True))
-    for model, path in zip(models, paths, strict=True):
-        if sum(other.name == model.name for other in models) > 1:
-            raise UnreadableFileError(path=path, problem="it is given twice")
     return models
+
+
+def _check_distinct(models: Sequence[BenchmarkModel], paths: Sequence[Path]) -> None:
+    seen: dict[Path, Path] = {}
+    for model, path in zip(models, paths, strict=True):
+        first = seen.setdefault(model.path.resolve(), path)
+        if first is not path:
+            also = "" if str(first) == str(path) else f", as {first} before"
+            raise BadOptionError(option="BUNDLE|FILE", problem=f"{path} is given twice{also}")
 
 
 def baseline(models: Sequence[BenchmarkModel]) -> str:

@@ -28,6 +28,8 @@ SCHEMA_VERSION = 1
 REPORT_NAME = "benchmark.json"
 
 _LARGEST_REPORT_BYTES = 200_000_000
+# What a report may say, with room to spare: more would overflow where it is compared.
+_LEAST_MS, _MOST_MS, _MOST_THREADS = 1e-9, 1e9, 10_000
 # What must be the same for times to be compared, in words for people.
 _SAME = {"name": "phone", "soc": "chip", "kind": "way of measuring", "runtime": "runtime"}
 
@@ -63,7 +65,9 @@ def write_report(
         ],
     }
     files = {
-        REPORT_NAME: (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(),
+        REPORT_NAME: (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
+            errors="backslashreplace"  # names that are no Unicode; JSON spells them alike
+        ),
         "logs.txt": "".join(_logs(outcomes)).encode(errors="backslashreplace"),
     }
     boxes = tuple(_boxes(places, outcomes))
@@ -93,16 +97,20 @@ def read_results(path: Path) -> tuple[Results, ...]:
     path = path / REPORT_NAME if path.is_dir() else path
     hint = f"name the {REPORT_NAME} of an earlier mobile-deploy benchmark"
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise UnreadableFileError(path=path, problem="there is no such file", hint=hint)
         with path.open("rb") as file:
             content = json.loads(file.read(_LARGEST_REPORT_BYTES))
         version = content["schema_version"]
         if version != SCHEMA_VERSION:
             problem = f"schema_version is {version!r}, this version of mobile-deploy reads {SCHEMA_VERSION}"
             raise UnreadableFileError(path=path, problem=problem, hint=hint)
+        if not content["places"]:
+            raise UnreadableFileError(path=path, problem="nothing was measured in it", hint=hint)
         return tuple(map(_results, content["places"]))
     except OSError as error:
         raise UnreadableFileError(path=path, problem=reason_in_words(error), hint=hint) from error
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise UnreadableFileError(path=path, problem=f"it is no benchmark report ({error})", hint=hint) from error
 
 
@@ -113,12 +121,13 @@ def _results(place: Mapping[str, Any]) -> Results:
 def _timing(summary: Mapping[str, Any]) -> Timing:
     told = summary["configuration"]
     centres_ms = tuple(float(value) for value in summary["centres_ms"])
-    if not all(0 < value < float("inf") for value in centres_ms):
+    if not all(_LEAST_MS <= value <= _MOST_MS for value in centres_ms):
         raise ValueError(f"{centres_ms} are no latencies")
+    threads = int(told["threads"])
+    if not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"{threads} threads")
     return Timing(
-        configuration=Configuration(
-            model=str(told["model"]), threads=int(told["threads"]), delegate=str(told["delegate"])
-        ),
+        configuration=Configuration(model=str(told["model"]), threads=threads, delegate=str(told["delegate"])),
         centres_ms=centres_ms,
         throttled=bool(summary["throttled"]),
     )
