@@ -167,10 +167,10 @@ def _openers(
     if host:
         return (partial(open_host, job.models),), ("this machine",), ()
     with progress.stage("ask adb for phones"):
-        adb, phones, note = find_phones(serial=serial, all_devices=all_devices, clock=clock)
+        adb, phones, notes = find_phones(serial=serial, all_devices=all_devices, clock=clock)
     told = progress if len(phones) == 1 else SilentProgress()  # threads have no lines of their own
     openers = tuple(partial(open_phone, adb, phone, job.models, wishes, told) for phone in phones)
-    return openers, tuple(phone.serial for phone in phones), (note,) if note else ()
+    return openers, tuple(phone.serial for phone in phones), notes
 
 
 def _interrupted(job: Job, watch: Watch, output: Path) -> KeyboardInterrupt:

@@ -129,14 +129,13 @@ class Watch:
         if len(openers) == 1:
             self._measure(0, openers[0], _shown_alone(progress, self._job))
             return
-        with _shown_together(progress, len(openers)) as shown, ThreadPoolExecutor(len(openers)) as pool:
+        with _shown_together(progress, self._job, len(openers)) as shown, ThreadPoolExecutor(len(openers)) as pool:
             works = [pool.submit(self._measure, *numbered, shown) for numbered in enumerate(openers)]
             try:
                 for work in works:
                     work.result()
-            except KeyboardInterrupt:
-                self._stop.set()  # and leaving the pool waits until the threads have cleaned up
-                raise
+            finally:
+                self._stop.set()  # whatever ends this ends all, and leaving the pool waits until they have cleaned up
 
     def _measure(self, number: int, opener: Opener, shown: Shown) -> None:
         try:
@@ -243,20 +242,23 @@ def _check(stop: threading.Event) -> None:
 def _shown_alone(progress: ProgressReporter, job: Job) -> Shown:
     @contextmanager
     def shown(place: OpenTarget, configurations: tuple[Configuration, ...]) -> Iterator[Callable[[Progress], None]]:
-        whole_s = job.sustained_s or estimate_s(job.plan, configurations)
         what = f"measure {counted(len(configurations), 'configuration')} on {place.target.name}"
-        with progress.stage(f"{what}, about {time_words(whole_s)}") as advance:
+        with progress.stage(what) as advance:
+            advance(*_before(job, configurations))
             yield lambda at: advance(at.done, at.total, f"{at.doing}; {time_words(at.left_s)} left")
 
     return shown
 
 
 @contextmanager
-def _shown_together(progress: ProgressReporter, places: int) -> Iterator[Shown]:
+def _shown_together(progress: ProgressReporter, job: Job, places: int) -> Iterator[Shown]:
     """Shows one line for all places, since their threads go on side by side."""
     latest: dict[str, Progress] = {}
     lock = threading.Lock()
-    with progress.stage(f"measure on {places} phones") as advance:
+    configurations = job.configurations(default_threads=1)  # how many there are is the same everywhere
+    what = f"measure {counted(len(configurations), 'configuration')} on each of {places} phones"
+    with progress.stage(what) as advance:
+        advance(*_before(job, configurations, places))
 
         def told(name: str, at: Progress) -> None:
             with lock:
@@ -273,6 +275,14 @@ def _shown_together(progress: ProgressReporter, places: int) -> Iterator[Shown]:
             return nullcontext(lambda at: told(name, at))
 
         yield shown
+
+
+def _before(job: Job, configurations: tuple[Configuration, ...], places: int = 1) -> tuple[int, int, str]:
+    """Gives what to show before anything is measured: nothing done, how much there is to do, and how long it takes."""
+    if job.sustained_s is not None:
+        return 0, places, f"about {time_words(job.sustained_s)}"
+    each = 1 + job.plan.processes + len(job.plan.extras)
+    return 0, places * each * len(configurations), f"about {time_words(estimate_s(job.plan, configurations))}"
 
 
 def time_words(seconds: float) -> str:

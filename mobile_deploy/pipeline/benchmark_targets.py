@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from mobile_deploy.device.phones import Phone, choose_phones
 from mobile_deploy.device.private_folder import PrivateFolder, private_folder
 from mobile_deploy.device.releases import fetch_tool
 from mobile_deploy.device.settings import fixed_performance, screen_on
+from mobile_deploy.errors import MobileDeployError, printable
 from mobile_deploy.files import sha256_of_file
 from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
 from mobile_deploy.pipeline.progress import ProgressReporter
@@ -71,11 +73,13 @@ class OpenTarget:
     notes: list[str] = field(default_factory=list)
 
 
-def find_phones(*, serial: str | None, all_devices: bool, clock: Clock) -> tuple[Adb, tuple[Phone, ...], str]:
+def find_phones(
+    *, serial: str | None, all_devices: bool, clock: Clock
+) -> tuple[Adb, tuple[Phone, ...], tuple[str, ...]]:
     """Finds adb and the phones that are meant.
 
     Returns:
-        Adb, the phones, and what the user should know about adb's server; empty as a rule.
+        Adb, the phones, and what the user should know about adb's server and about phones that were left out.
 
     Raises:
         AdbMissingError: There is no adb, or its server cannot be reached.
@@ -85,8 +89,14 @@ def find_phones(*, serial: str | None, all_devices: bool, clock: Clock) -> tuple
     """
     adb = find_adb()
     note = adb.start_server()
-    phones = choose_phones(await_phones(adb, clock=clock), serial=serial, all_devices=all_devices)
-    return adb, phones, note
+    there = await_phones(adb, clock=clock)
+    phones = choose_phones(there, serial=serial, all_devices=all_devices)
+    left_out = [
+        f"phone {phone.serial!r} was left out, it is {phone.state}: {phone.remedy}"
+        for phone in there
+        if all_devices and phone not in phones
+    ]
+    return adb, phones, tuple(map(printable, filter(None, (note, *left_out))))
 
 
 @contextmanager
@@ -122,7 +132,7 @@ def open_phone(
     """
     connection, notes, unrestored = Connection(adb=adb, serial=phone.serial), list[str](), list[str]()
     with ExitStack() as stack:
-        stack.callback(lambda: notes.extend(map(_unrestored_note, unrestored)))
+        stack.enter_context(_unrestored_told(phone.serial, unrestored, notes))
         stack.enter_context(phone_lock(phone.serial))
         with progress.stage(f"look at {phone.serial}"):
             facts, condition = read_facts(connection), read_condition(connection)
@@ -204,5 +214,18 @@ def _check_ready(
     return tuple(f"measured although {objection.problem}" for objection in found)
 
 
-def _unrestored_note(command: str) -> str:
-    return f"the phone was lost before a setting could be put back; once it is there again, run: adb shell {command}"
+@contextmanager
+def _unrestored_told(serial: str, unrestored: Sequence[str], notes: list[str]) -> Iterator[None]:
+    """Tells in the end what could not be put back: in a note, and with the error, which may be all that is shown."""
+    try:
+        yield
+    except MobileDeployError as error:
+        error.hint = "; ".join((error.hint, *(_unrestored_note(serial, command) for command in unrestored)))
+        raise
+    finally:
+        notes.extend(_unrestored_note(serial, command) for command in unrestored)
+
+
+def _unrestored_note(serial: str, command: str) -> str:
+    on_phone = f"adb -s {shlex.quote(serial)} shell {command}"
+    return printable(f"a setting could not be put back; once the phone answers, run: {on_phone}")
