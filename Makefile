@@ -42,7 +42,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## the network that ships: exported, scored on new pictures, asked, and its answers drawn
+demo: $(READY)  ## the network that ships: exported, scored on new pictures, asked, drawn and timed
 	$(RUN) variants
 	rm -rf $(DEMO)
 	$(BIN)/python -m mobile_deploy.data.demo $(DEMO)/pictures --per-class 20 --seed 2
@@ -50,6 +50,7 @@ demo: $(READY)  ## the network that ships: exported, scored on new pictures, ask
 	$(RUN) evaluate $(DEMO)/$(DEMO_NAME)-int8 --data $(DEMO)/pictures --against $(DEMO)/$(DEMO_NAME)-float32
 	$(RUN) evaluate $(DEMO)/$(DEMO_NAME)-int8 --data $(DEMO)/pictures --sheet $(DEMO)/answers.png
 	$(RUN) predict $(DEMO)/$(DEMO_NAME)-int8 $(DEMO)/pictures/boat/boat_00000.jpg
+	$(RUN) benchmark $(DEMO)/$(DEMO_NAME)-float32 $(DEMO)/$(DEMO_NAME)-int8 --host --quick --output $(DEMO)
 
 demo-train: $(READY)  ## train the network that ships again, at most 8 minutes on 2 cores
 	rm -rf $(DEMO)-train
