@@ -20,7 +20,7 @@ from mobile_deploy.cli.options import (
 )
 from mobile_deploy.cli.output import emit
 from mobile_deploy.cli.progress import make_progress
-from mobile_deploy.report.tables import print_table
+from mobile_deploy.report.tables import in_one_line, print_table
 
 if TYPE_CHECKING:
     from mobile_deploy.pipeline.benchmark_result import BenchmarkResult
@@ -114,7 +114,7 @@ def run(
                 progress=make_progress(quiet=quiet),
             )
         except BenchmarkInterrupted as interruption:
-            typer.echo(f"note: what was measured until then is in {interruption.report}", err=True)
+            typer.echo(f"note: what was measured until then is in {in_one_line(str(interruption.report))}", err=True)
             raise
         emit(
             "benchmark",
@@ -128,7 +128,7 @@ def run(
 
 def _show(result: BenchmarkResult) -> None:
     for note in result.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {in_one_line(note)}")
     for table in result.tables():
         typer.echo("")
         print_table(table)

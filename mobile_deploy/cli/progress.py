@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from mobile_deploy.pipeline.progress import Advance, ProgressReporter, SilentProgress
+from mobile_deploy.report.tables import in_one_line
 
 
 def make_progress(*, quiet: bool) -> ProgressReporter:
@@ -49,14 +50,14 @@ class TerminalProgress:
         """
         start = time.perf_counter()
         with self._live() as live:
-            task = live.add_task(name, total=None, note="")
+            task = live.add_task(in_one_line(name), total=None, note="")
 
             def advance(done: int, total: int, note: str = "", /) -> None:
-                live.update(task, completed=done, total=total, note=note)
+                live.update(task, completed=done, total=total, note=in_one_line(note))
 
             yield advance
         elapsed_s = time.perf_counter() - start
-        self._console.print(Text(f"{elapsed_s:7.1f} s  {name}"))
+        self._console.print(Text(f"{elapsed_s:7.1f} s  {in_one_line(name)}"))
 
     def _live(self) -> Progress:
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _CountedBar(), _Count())

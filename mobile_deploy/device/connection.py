@@ -7,6 +7,7 @@ end. What the script prints on both streams is merged on the phone, which is the
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -96,8 +97,9 @@ class Connection:
         """
         token = secrets.token_hex(8)
         framed = f"(\n{script}\n) </dev/null 2>&1\nended=$?\necho\necho {token}:$ended."
-        if len(framed.encode()) > LONGEST_SCRIPT_BYTES:
-            raise ValueError(f"a script of {len(framed.encode())} bytes; at most {LONGEST_SCRIPT_BYTES} reach a phone")
+        size = len(os.fsencode(framed))
+        if size > LONGEST_SCRIPT_BYTES:
+            raise ValueError(f"a script of {size} bytes; at most {LONGEST_SCRIPT_BYTES} reach a phone")
         try:
             answer = self.adb.run(("shell", framed), timeout_s=timeout_s, serial=self.serial)
         except AdbTimeoutError as error:

@@ -7,6 +7,7 @@ TensorFlow from 2.5 on.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -77,13 +78,16 @@ _OURS = frozenset(
 )
 _DEFAULT_MAX_S = 150.0
 
+# Of the user's arguments as a shell reads them; old phones take a script of 4096 bytes, with ours in it.
+_MOST_EXTRA_BYTES = 2000
+
 _FLAG_LINE = re.compile(r"^\s*--([\w-]+)=[^\t\r\n]*\t\s*(?:bool|int32|int64|float|string)\b", re.MULTILINE | re.ASCII)
 _SWEEP_FLAG = "perf_options_list"
 
 _CANNOT_START = re.compile(
     r"not executable: \d+-bit ELF file|Exec format error|cannot execute|unexpected e_machine|instead of EM_"
     r"|CANNOT LINK EXECUTABLE|error while loading shared libraries|position independent executables"
-    r"|version `[^']*' not found|inaccessible or not found|No such file or directory|: not found",
+    r"|version `[^']*' not found|inaccessible or not found|No such file or directory|benchmark_model: not found",
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(r"Permission denied|Operation not permitted", re.IGNORECASE)
@@ -198,6 +202,27 @@ def arguments(
     return (*(f"--{name}={value}" for name, value in settings), *_checked(abilities, extra))
 
 
+def check_able(abilities: ToolAbilities, *, delegates: Iterable[str], profile: bool, extra: Iterable[str]) -> None:
+    """Does nothing for a tool that can do all that is wanted; the rest is found before anything is measured.
+
+    Args:
+        abilities: What the tool can do.
+        delegates: What shall run the models.
+        profile: Whether the time by operator is wanted.
+        extra: Arguments of the user.
+
+    Raises:
+        BadOptionError: The tool has no such delegate or profile, or an extra argument is not --name=value or sets what
+            is ours to set.
+        UnknownNameError: The tool does not know the flag of an extra argument.
+    """
+    for delegate in delegates:
+        _delegate(abilities, delegate)
+    if profile:
+        _profile(abilities)
+    _checked(abilities, extra)
+
+
 def _delegate(abilities: ToolAbilities, name: str) -> tuple[tuple[str, str], ...]:
     known = abilities.grammar.delegates
     if name not in known:
@@ -228,6 +253,9 @@ def _profile(abilities: ToolAbilities) -> tuple[str, str]:
 
 def _checked(abilities: ToolAbilities, extra: Iterable[str]) -> tuple[str, ...]:
     extra = tuple(extra)
+    if "\0" in "".join(extra) or len(shlex.join(extra).encode(errors="replace")) > _MOST_EXTRA_BYTES:
+        problem = f"all together they must have under {_MOST_EXTRA_BYTES} bytes, none of them 0"
+        raise BadOptionError(option="--tool-arg", problem=problem)
     for argument in extra:
         written = re.fullmatch(r"--([\w-]+)=(.*)", argument, re.DOTALL | re.ASCII)
         if written is None:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from mobile_deploy.bundle import record_latencies
 from mobile_deploy.device.app import check_app_offers
+from mobile_deploy.device.finishing import finishing
 from mobile_deploy.device.host import check_offered
 from mobile_deploy.device.measurement import DELEGATES, Clock, SystemClock
 from mobile_deploy.device.plan import Plan
@@ -118,6 +119,8 @@ def benchmark(
         via=_via(via),
         tool=None if tool is None else Path(tool),
         tool_arguments=tuple(tool_arguments),
+        delegates=tuple(delegates),
+        profile=profile,
         fixed_performance=fixed_performance,
         force=force,
     )
@@ -178,7 +181,8 @@ def _interrupted(job: Job, watch: Watch, output: Path) -> KeyboardInterrupt:
     outcomes = watch.outcomes()
     if not any(outcome.has_latencies for outcome in outcomes):
         return KeyboardInterrupt()
-    return BenchmarkInterrupted(write_report(output, job, outcomes, _places(job, outcomes), complete=False))
+    with finishing():
+        return BenchmarkInterrupted(write_report(output, job, outcomes, _places(job, outcomes), complete=False))
 
 
 def _finish(

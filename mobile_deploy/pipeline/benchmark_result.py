@@ -13,7 +13,7 @@ from mobile_deploy.device.regression import Comparison
 from mobile_deploy.device.summary import SpeedUp, Summary
 from mobile_deploy.device.sustained import Minute
 from mobile_deploy.errors import BelowBarError, MobileDeployError
-from mobile_deploy.report.tables import Cell, Column, ResultTable, what_differs
+from mobile_deploy.report.tables import Cell, Column, ResultTable, in_one_line, what_differs
 
 _TOP_OPS = 10
 
@@ -148,11 +148,12 @@ class BenchmarkResult:
 
     def lines(self) -> tuple[str, ...]:
         """Gives what stands below the tables, one line each."""
-        return (
+        lines = (
             *(line for place in self.places for line in self._lines(place)),
             f"report: {self.folder}  (benchmark.json, latency.png, logs.txt)",
             *(f"latencies added to {bundle}" for bundle in self.attached),
         )
+        return tuple(map(in_one_line, lines))
 
     def __str__(self) -> str:
         return "\n\n".join((*map(str, self.tables()), "\n".join(self.lines())))
@@ -216,7 +217,7 @@ class BenchmarkResult:
 def short_names(summaries: tuple[Summary, ...]) -> dict[str, str]:
     """Gives names of models without the words that all begin with."""
     names = tuple(dict.fromkeys(summary.configuration.model for summary in summaries))
-    return dict(zip(names, what_differs(names), strict=True)) if names else {}
+    return dict(zip(names, map(in_one_line, what_differs(names)), strict=True)) if names else {}
 
 
 def _named(summary: Summary, short: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +16,10 @@ from mobile_deploy.device.connection import Connection
 from mobile_deploy.device.cores import default_threads
 from mobile_deploy.device.facts import PhoneFacts, read_facts
 from mobile_deploy.device.failures import PhoneNotReadyError
+from mobile_deploy.device.finishing import cleaned_up
 from mobile_deploy.device.gates import objections, readiness
 from mobile_deploy.device.host import HostTarget
+from mobile_deploy.device.kept_settings import keep_settings, put_kept_settings_back
 from mobile_deploy.device.lock import phone_lock
 from mobile_deploy.device.measurement import Clock, Condition, Target
 from mobile_deploy.device.phone_target import PhoneTarget, install_tool
@@ -25,6 +27,7 @@ from mobile_deploy.device.phones import Phone, choose_phones
 from mobile_deploy.device.private_folder import PrivateFolder, private_folder
 from mobile_deploy.device.releases import fetch_tool
 from mobile_deploy.device.settings import fixed_performance, screen_on
+from mobile_deploy.device.tool import check_able
 from mobile_deploy.errors import MobileDeployError, printable
 from mobile_deploy.files import sha256_of_file
 from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
@@ -45,6 +48,8 @@ class Wishes:
         via: What runs the models: "tool", benchmark_model, or "app", the sample app.
         tool: The benchmark_model on this machine; None to download one that suits the phone.
         tool_arguments: Further arguments for it.
+        delegates: What shall run the models.
+        profile: Whether the time by operator is wanted.
         fixed_performance: Whether the clocks shall be held steady.
         force: Whether to measure although something speaks against it.
     """
@@ -52,6 +57,8 @@ class Wishes:
     via: Via = "tool"
     tool: Path | None = None
     tool_arguments: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    profile: bool = False
     fixed_performance: bool = False
     force: bool = False
 
@@ -131,9 +138,11 @@ def open_phone(
         PhoneRefusedError: It refused what it should be able to do.
     """
     connection, notes, unrestored = Connection(adb=adb, serial=phone.serial), list[str](), list[str]()
-    with ExitStack() as stack:
+    with cleaned_up() as stack:
         stack.enter_context(_unrestored_told(phone.serial, unrestored, notes))
         stack.enter_context(phone_lock(phone.serial))
+        put_kept_settings_back(connection)
+        stack.callback(keep_settings, phone.serial, unrestored)
         with progress.stage(f"look at {phone.serial}"):
             facts, condition = read_facts(connection), read_condition(connection)
         notes += _check_ready(facts, condition, models, force=wishes.force)
@@ -172,6 +181,7 @@ def _furnish(
     program, origin = _find_tool(facts, wishes, progress)
     with progress.stage(f"bring benchmark_model to {facts.name}"):
         tool = install_tool(folder, program, abi=", ".join(facts.abis), extra=wishes.tool_arguments, origin=origin)
+    check_able(tool.abilities, delegates=wishes.delegates, profile=wishes.profile, extra=wishes.tool_arguments)
     places = _push_models(folder, facts, models, progress)
     paths = {name: f"{folder.path}/{place}" for name, place in places.items()}
     return PhoneTarget(folder, facts, tool=tool, models=paths)
@@ -228,4 +238,4 @@ def _unrestored_told(serial: str, unrestored: Sequence[str], notes: list[str]) -
 
 def _unrestored_note(serial: str, command: str) -> str:
     on_phone = f"adb -s {shlex.quote(serial)} shell {command}"
-    return printable(f"a setting could not be put back; once the phone answers, run: {on_phone}")
+    return printable(f"a setting could not be put back; the next benchmark on this phone does it, or run: {on_phone}")

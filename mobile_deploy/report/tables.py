@@ -6,6 +6,7 @@ wider than the terminal folds only the columns that say they may fold.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Cell = str | int | float | None
 # Columns that a word in a column that may fold keeps before it breaks.
 _NARROWEST_FOLD = 16
 _GAP = 2
+# It moves the cursor or breaks the line, or is no letter at all.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,16 @@ def format_cell(value: Cell, *, digits: int = 2) -> str:
         case float():
             return f"{value:,.{digits}f}"
         case str():
-            return value
+            return in_one_line(value)
+
+
+def in_one_line(text: str) -> str:
+    r"""Makes a text that anyone may have written fit for a line of a terminal.
+
+    >>> print(in_one_line("file\x1b[2J\nname"))
+    file\x1b[2J\nname
+    """
+    return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def counted(count: int, noun: str) -> str:
@@ -157,7 +169,7 @@ def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
 def _print_titled(console: Console, title: str, drawn: Table) -> None:
     """Prints the title on its own, since inside the table it would break at the width of a narrow one."""
     if title:
-        console.print(Text(title, style="bold"), no_wrap=True, overflow="ignore", crop=False)
+        console.print(Text(in_one_line(title), style="bold"), no_wrap=True, overflow="ignore", crop=False)
     console.print(drawn, crop=False)
 
 
