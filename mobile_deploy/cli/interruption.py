@@ -1,12 +1,16 @@
-"""Knows that Ctrl-C was pressed, whatever became of the exception that said so."""
+"""Knows that Ctrl-C was pressed, whatever became of the exception that said so; SIGTERM counts as Ctrl-C."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
+
+# A key that is pressed twice in haste means once; the second would cut short what the first began to tidy up.
+_HASTE_S = 1.0
 
 
 @contextmanager
@@ -16,18 +20,18 @@ def interruption_remembered() -> Iterator[Callable[[], bool]]:
     Yields:
         Says whether Ctrl-C was pressed; false for ever where something else listens to it.
     """
-    pressed = threading.Event()
+    pressed_at_s: list[float] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
-        pressed.set()
-        signal.default_int_handler(number, frame)
+        is_hasty = bool(pressed_at_s) and time.monotonic() - pressed_at_s[-1] < _HASTE_S
+        if not is_hasty:
+            pressed_at_s.append(time.monotonic())
+            signal.default_int_handler(number, frame)
 
-    is_ours = threading.current_thread() is threading.main_thread()
-    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield pressed.is_set
-        return
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ExitStack() as handlers:
+        if threading.current_thread() is threading.main_thread():
+            for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+                if signal.getsignal(number) is usual:
+                    signal.signal(number, remember)
+                    handlers.callback(signal.signal, number, usual)
+        yield lambda: bool(pressed_at_s)

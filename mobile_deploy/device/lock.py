@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mobile_deploy.device.failures import PhoneBusyError
 from mobile_deploy.errors import CacheNotWritableError
@@ -31,8 +32,7 @@ def phone_lock(serial: str) -> Iterator[None]:
         CacheNotWritableError: The lock's file cannot be made.
         PhoneBusyError: Another process, or another thread of this one, has the lock.
     """
-    # Not the serial number itself: it may hold what no file name may.
-    path = cache_directory() / "phones" / f"{sha256_of_bytes(serial.encode(errors='surrogatepass'))[:16]}.lock"
+    path = phone_file(serial, "lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -45,6 +45,13 @@ def phone_lock(serial: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def phone_file(serial: str, suffix: str) -> Path:
+    """Gives the path of a file on this machine about one phone, in the folder of all phones' locks."""
+    # Not the serial number itself: it may hold what no file name may.
+    name = sha256_of_bytes(serial.encode(errors="surrogatepass"))[:16]
+    return cache_directory() / "phones" / f"{name}.{suffix}"
 
 
 def _lock(descriptor: int) -> bool:
