@@ -127,8 +127,6 @@ def run(
 
 
 def _show(result: BenchmarkResult) -> None:
-    for note in result.notes:
-        typer.echo(f"note: {in_one_line(note)}")
     for table in result.tables():
         typer.echo("")
         print_table(table)

@@ -66,6 +66,7 @@ class Comparison:
         reason: Why it is not comparable or not decided; empty otherwise.
         processes_needed: How many processes in both reports would roughly decide; None if it is decided, or if more
             would not help.
+        place: Where it was measured, where there are several places; empty otherwise.
     """
 
     configuration: Configuration
@@ -73,10 +74,12 @@ class Comparison:
     ratio: Ratio | None = None
     reason: str = ""
     processes_needed: int | None = None
+    place: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Gives all of it as JSON values."""
         return {
+            "place": self.place,
             "configuration": asdict(self.configuration),
             "verdict": self.verdict,
             "ratio": None if self.ratio is None else self.ratio.to_json(),

@@ -23,7 +23,7 @@ from mobile_deploy.errors import BadOptionError, OutputNotWritableError, Unknown
 from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.benchmark_models import baseline, open_models
 from mobile_deploy.pipeline.benchmark_report import read_results, results_of, write_report
-from mobile_deploy.pipeline.benchmark_result import BenchmarkResult, PlaceResult
+from mobile_deploy.pipeline.benchmark_result import BenchmarkResult, PlaceResult, place_names
 from mobile_deploy.pipeline.benchmark_run import Job, Opener, Outcome, Watch
 from mobile_deploy.pipeline.benchmark_targets import Via, Wishes, find_phones, open_host, open_phone
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
@@ -231,10 +231,11 @@ def _compare(
     if not older:
         return ()
     found: list[Comparison] = []
-    for place in places:
+    for place, name in zip(places, place_names(places), strict=True):
         new = results_of(place)
         old = next((results for results in older if results.place == new.place), older[0])
-        found += compare_results(old, new, percent=DEFAULT_PERCENT if percent is None else percent)
+        compared = compare_results(old, new, percent=DEFAULT_PERCENT if percent is None else percent)
+        found += (replace(comparison, place=name if len(places) > 1 else "") for comparison in compared)
     return tuple(found)
 
 

@@ -20,7 +20,7 @@ from mobile_deploy.device.records import Record
 from mobile_deploy.device.regression import Results, Timing
 from mobile_deploy.errors import OutputExistsError, UnreadableFileError
 from mobile_deploy.files import reason_in_words, write_directory
-from mobile_deploy.pipeline.benchmark_result import PlaceResult, short_names
+from mobile_deploy.pipeline.benchmark_result import PlaceResult, place_names, short_names
 from mobile_deploy.pipeline.benchmark_run import Job, Outcome
 from mobile_deploy.report.latency_plot import LatencyBox, draw_latencies
 
@@ -154,14 +154,14 @@ def _logs(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _boxes(places: Sequence[PlaceResult], outcomes: Sequence[Outcome]) -> Iterator[LatencyBox]:
-    for place, outcome in zip(places, outcomes, strict=True):
-        short = short_names(place.summaries)
+    short = short_names(summary for place in places for summary in place.summaries)
+    for place, outcome, name in zip(places, outcomes, place_names(places), strict=True):
         for summary in place.summaries:
             if summary.latency_ms is None:
                 continue
             configuration = summary.configuration
             words = (
-                place.name if len(places) > 1 else "",
+                name if len(places) > 1 else "",
                 short[configuration.model],
                 f"{configuration.threads} thread{'s' * (configuration.threads != 1)}",
                 configuration.delegate,

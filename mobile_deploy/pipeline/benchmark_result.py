@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class RegressionError(BelowBarError):
 
     def __init__(self, *, comparisons: tuple[Comparison, ...], percent: float) -> None:
         self.comparisons = comparisons
-        slower = "; ".join(f"{found.configuration}: {found.ratio}" for found in comparisons)
+        slower = "; ".join(f"{_at(found.place)}{found.configuration}: {found.ratio}" for found in comparisons)
         super().__init__(
             f"slower than the older report by more than {percent:g} %: {slower}",
             hint="compare the models with: mobile-deploy inspect; and the settings in both reports",
@@ -138,9 +139,9 @@ class BenchmarkResult:
         return tuple(
             table
             for table in (
-                *(self._latencies(place) for place in self.places),
-                *(_minutes(place) for place in self.places if place.minutes),
-                *(table for place in self.places for table in _profiles(place)),
+                self._latencies(),
+                *(_minutes(place, name) for place, name in self._named_places() if place.minutes),
+                *(table for place, name in self._named_places() for table in _profiles(place, self._before(name))),
                 *((self._comparison(),) if self.comparisons else ()),
             )
             if table.rows
@@ -149,35 +150,57 @@ class BenchmarkResult:
     def lines(self) -> tuple[str, ...]:
         """Gives what stands below the tables, one line each."""
         lines = (
-            *(line for place in self.places for line in self._lines(place)),
+            *(f"note: {note}" for note in self.notes),
+            *(line for place, name in self._named_places() for line in self._lines(place, name)),
             f"report: {self.folder}  (benchmark.json, latency.png, logs.txt)",
             *(f"latencies added to {bundle}" for bundle in self.attached),
         )
         return tuple(map(in_one_line, lines))
 
     def __str__(self) -> str:
-        return "\n\n".join((*map(str, self.tables()), "\n".join(self.lines())))
+        return "\n\n".join((*map(str, self.tables()), "\n".join((*self.lines(), *self._told_errors()))))
 
     def _repr_html_(self) -> str:
-        return "".join(table._repr_html_() for table in self.tables())
+        tables = "".join(table._repr_html_() for table in self.tables())
+        return f"{tables}<p>{'<br>'.join(map(escape, (*self.lines(), *self._told_errors())))}</p>"
 
-    def _latencies(self, place: PlaceResult) -> ResultTable:
-        short = short_names(place.summaries)
+    def _told_errors(self) -> Iterator[str]:
+        yield from (f"error: {error.message}" for error in self.errors)
+
+    def _named_places(self) -> tuple[tuple[PlaceResult, str], ...]:
+        return tuple(zip(self.places, place_names(self.places), strict=True))
+
+    def _before(self, name: str) -> str:
+        """Gives what a line about a place begins with."""
+        return _at(name) if len(self.places) > 1 else ""
+
+    def _latencies(self) -> ResultTable:
+        """Gives one table for all places, so that they can be compared."""
+        short = short_names(summary for place in self.places for summary in place.summaries)
+        is_one = len(self.places) == 1
         columns = (
+            Column(header="phone", folds=True),
             Column(header="model", folds=True),
             Column(header="threads"),
             Column(header="delegate"),
-            Column(header="latency (ms) [95 %]"),
-            Column(header="p5 to p95"),
+            Column(header="latency (ms) [95 %]", folds=True),
+            Column(header="p5 to p95", folds=True),
             Column(header="first (ms)"),
             Column(header="init (ms)"),
-            Column(header="spread"),
+            Column(header="spread", folds=True),
         )
-        rows = tuple(_row(summary, short[summary.configuration.model]) for summary in place.summaries)
-        return ResultTable(columns=columns, rows=rows, title=place.setting)
+        rows = tuple(
+            (name, *_row(summary, short[summary.configuration.model]))
+            for place, name in self._named_places()
+            for summary in place.summaries
+        )
+        title = self.places[0].setting if is_one else f"{len(self.places)} phones"
+        return ResultTable(columns=columns[is_one:], rows=tuple(row[is_one:] for row in rows), title=title)
 
     def _comparison(self) -> ResultTable:
+        has_places = any(found.place for found in self.comparisons)
         columns = (
+            Column(header="phone", folds=True),
             Column(header="model", folds=True),
             Column(header="threads"),
             Column(header="delegate"),
@@ -186,14 +209,23 @@ class BenchmarkResult:
             Column(header="reason", folds=True),
         )
         rows = tuple(
-            (*_key(found.configuration), None if found.ratio is None else str(found.ratio), found.verdict, _why(found))
+            (
+                found.place,
+                *_key(found.configuration),
+                None if found.ratio is None else str(found.ratio),
+                found.verdict,
+                _why(found),
+            )
             for found in self.comparisons
         )
-        return ResultTable(columns=columns, rows=rows, title="against the older report")
+        own, shown = columns[not has_places :], tuple(row[not has_places :] for row in rows)
+        return ResultTable(columns=own, rows=shown, title="against the older report")
 
-    def _lines(self, place: PlaceResult) -> Iterator[str]:
-        on = f"{place.name}: " if len(self.places) > 1 else ""
-        short = short_names(place.summaries)
+    def _lines(self, place: PlaceResult, name: str) -> Iterator[str]:
+        on = self._before(name)
+        short = short_names(summary for other in self.places for summary in other.summaries)
+        if on:
+            yield f"{on}{place.setting}"
         for found in place.speed_ups:
             own, base = (short[model] for model in (found.configuration.model, found.baseline.model))
             threads, delegate = found.configuration.threads, found.configuration.delegate
@@ -214,7 +246,16 @@ class BenchmarkResult:
             yield f"{on}note: {note}"
 
 
-def short_names(summaries: tuple[Summary, ...]) -> dict[str, str]:
+def place_names(places: Sequence[PlaceResult]) -> tuple[str, ...]:
+    """Gives names of places; two of one name are told apart by their serial numbers."""
+    names = [place.name for place in places]
+    return tuple(
+        f"{name} ({place.about['serial']})" if names.count(name) > 1 and "serial" in place.about else name
+        for place, name in zip(places, names, strict=True)
+    )
+
+
+def short_names(summaries: Iterable[Summary]) -> dict[str, str]:
     """Gives names of models without the words that all begin with."""
     names = tuple(dict.fromkeys(summary.configuration.model for summary in summaries))
     return dict(zip(names, map(in_one_line, what_differs(names)), strict=True)) if names else {}
@@ -277,7 +318,11 @@ def _why(found: Comparison) -> str | None:
     return found.reason or None
 
 
-def _minutes(place: PlaceResult) -> ResultTable:
+def _at(place: str) -> str:
+    return f"{place}: " if place else ""
+
+
+def _minutes(place: PlaceResult, name: str) -> ResultTable:
     columns = (
         Column(header="minute"),
         Column(header="processes"),
@@ -289,10 +334,10 @@ def _minutes(place: PlaceResult) -> ResultTable:
     rows = tuple(
         (at.minute, at.processes, at.median_ms, at.p95_ms, at.hottest_c, at.thermal_status) for at in place.minutes
     )
-    return ResultTable(columns=columns, rows=rows, title=f"{place.name}, without a pause")
+    return ResultTable(columns=columns, rows=rows, title=f"{name}, without a pause")
 
 
-def _profiles(place: PlaceResult) -> Iterator[ResultTable]:
+def _profiles(place: PlaceResult, on: str) -> Iterator[ResultTable]:
     columns = (
         Column(header="operator", folds=True),
         Column(header="kind"),
@@ -302,4 +347,4 @@ def _profiles(place: PlaceResult) -> Iterator[ResultTable]:
     for summary in place.summaries:
         ops = sorted(summary.profile, key=lambda op: op.mean_ms, reverse=True)[:_TOP_OPS]
         rows = tuple((op.name, op.kind, op.mean_ms, 100 * op.share) for op in ops)
-        yield ResultTable(columns=columns, rows=rows, title=f"{summary.configuration}: the slowest operators")
+        yield ResultTable(columns=columns, rows=rows, title=f"{on}{summary.configuration}: the slowest operators")
