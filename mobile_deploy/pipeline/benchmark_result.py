@@ -301,7 +301,9 @@ def _row(summary: Summary, name: str) -> tuple[Cell, ...]:
 def _latency(summary: Summary) -> str | None:
     if summary.latency_ms is None:
         return "failed" if summary.failure else None
-    interval = "" if summary.low_ms is None else f" [{summary.low_ms:.2f}, {summary.high_ms:.2f}]"
+    interval = (
+        "" if summary.low_ms is None else f" [{summary.low_ms:.2f},{summary.high_ms:.2f}]"
+    )  # one word, which does not fold
     return f"{'mean ' * (summary.centre == 'mean')}{summary.latency_ms:.2f}{interval}"
 
 

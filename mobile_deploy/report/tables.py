@@ -196,26 +196,32 @@ def _draw(table: ResultTable, widths: Sequence[int]) -> Table:
 def _widths(table: ResultTable, available: int | None) -> tuple[int, ...]:
     """Gives each column its width; None of available columns stands for as many as the table likes.
 
-    Where there are too few, headings break at their words, and what may fold does, the widest first.
+    Where there are too few, headings break at their words, then what may fold does; the widest columns first.
     """
     texts = [_texts(table, row) for row in table.rows]
     cells = [[row[index] for row in texts] for index in range(len(table.columns))]
     widths = [_longest((column.header, *own)) for column, own in zip(table.columns, cells, strict=True)]
     if available is None:
         return tuple(widths)
-    least = [_least(column, own) for column, own in zip(table.columns, cells, strict=True)]
     too_wide = sum(widths) + _GAP * (len(widths) - 1) - available
-    while too_wide > 0 and widths != least:
-        widest = max((index for index in range(len(widths)) if widths[index] > least[index]), key=widths.__getitem__)
-        widths[widest] -= 1
-        too_wide -= 1
+    for least_of in (_least_below_heading, _least):
+        least = [least_of(column, own) for column, own in zip(table.columns, cells, strict=True)]
+        while too_wide > 0 and widths != least:
+            loose = (index for index in range(len(widths)) if widths[index] > least[index])
+            widths[max(loose, key=widths.__getitem__)] -= 1
+            too_wide -= 1
     return tuple(widths)
+
+
+def _least_below_heading(column: Column, cells: Sequence[str]) -> int:
+    """Gives the width below which more than the heading would break."""
+    return _longest((*column.header.split(), *cells))
 
 
 def _least(column: Column, cells: Sequence[str]) -> int:
     """Gives the width below which a column would break what must stay whole."""
     if not column.folds:
-        return _longest((*column.header.split(), *cells))
+        return _least_below_heading(column, cells)
     words = [word for text in (column.header, *cells) for word in text.split()]
     return min(_longest(words), _NARROWEST_FOLD)
 
