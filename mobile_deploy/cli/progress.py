@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
+from rich.table import Column
 from rich.text import Text
 
 from mobile_deploy.pipeline.progress import Advance, ProgressReporter, SilentProgress
 from mobile_deploy.report.tables import in_one_line
+
+_BAR_COLUMNS = 20
 
 
 def make_progress(*, quiet: bool) -> ProgressReporter:
@@ -31,7 +34,7 @@ def make_progress(*, quiet: bool) -> ProgressReporter:
 
 
 class TerminalProgress:
-    """Shows stages on a console."""
+    """Shows stages on a console: what is at work in one line, and what there is to say about it in another."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -60,9 +63,18 @@ class TerminalProgress:
         self._console.print(Text(f"{elapsed_s:7.1f} s  {in_one_line(name)}"))
 
     def _live(self) -> Progress:
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _CountedBar(), _Count())
-        note = TextColumn("{task.fields[note]}", markup=False)
-        return Progress(*columns, TimeElapsedColumn(), note, console=self._console, transient=True)
+        # The name gives way on a narrow terminal, as rich's columns would else vanish altogether.
+        name = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
+        columns = (SpinnerColumn(), name, _CountedBar(bar_width=_BAR_COLUMNS), _Count(), TimeElapsedColumn())
+        return _NotedProgress(*columns, console=self._console, transient=True, expand=True)
+
+
+class _NotedProgress(Progress):
+    def get_renderables(self) -> Iterator[RenderableType]:
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+            if task.fields["note"]:
+                yield Text(f"  {task.fields['note']}", no_wrap=True, overflow="ellipsis")
 
 
 # Without a known number of steps a bar says nothing and "0/?" less.

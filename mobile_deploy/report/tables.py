@@ -25,6 +25,8 @@ Cell = str | int | float | None
 
 # Columns that a word in a column that may fold keeps before it breaks.
 _NARROWEST_FOLD = 16
+# Columns in which folded text is as easy to read as in one line.
+_EASY_FOLD = 32
 _GAP = 2
 # It moves the cursor or breaks the line, or is no letter at all.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -196,7 +198,8 @@ def _draw(table: ResultTable, widths: Sequence[int]) -> Table:
 def _widths(table: ResultTable, available: int | None) -> tuple[int, ...]:
     """Gives each column its width; None of available columns stands for as many as the table likes.
 
-    Where there are too few, headings break at their words, then what may fold does; the widest columns first.
+    Where there are too few, long text folds, then headings break at their words, then all that may fold does; the
+    widest columns first.
     """
     texts = [_texts(table, row) for row in table.rows]
     cells = [[row[index] for row in texts] for index in range(len(table.columns))]
@@ -204,13 +207,18 @@ def _widths(table: ResultTable, available: int | None) -> tuple[int, ...]:
     if available is None:
         return tuple(widths)
     too_wide = sum(widths) + _GAP * (len(widths) - 1) - available
-    for least_of in (_least_below_heading, _least):
-        least = [least_of(column, own) for column, own in zip(table.columns, cells, strict=True)]
+    for least_of in (_least_easy, _least_below_heading, _least):
+        least = [min(now, least_of(*of)) for now, *of in zip(widths, table.columns, cells, strict=True)]
         while too_wide > 0 and widths != least:
             loose = (index for index in range(len(widths)) if widths[index] > least[index])
             widths[max(loose, key=widths.__getitem__)] -= 1
             too_wide -= 1
     return tuple(widths)
+
+
+def _least_easy(column: Column, cells: Sequence[str]) -> int:
+    """Gives the width down to which folding is no harm to the eye."""
+    return _EASY_FOLD if column.folds else _longest((column.header, *cells))
 
 
 def _least_below_heading(column: Column, cells: Sequence[str]) -> int:
