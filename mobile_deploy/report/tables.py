@@ -26,7 +26,7 @@ Cell = str | int | float | None
 # Columns that a word in a column that may fold keeps before it breaks.
 _NARROWEST_FOLD = 16
 # Columns in which folded text is as easy to read as in one line.
-_EASY_FOLD = 32
+_EASY_FOLD = 20
 _GAP = 2
 # It moves the cursor or breaks the line, or is no letter at all.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -208,7 +208,8 @@ def _widths(table: ResultTable, available: int | None) -> tuple[int, ...]:
         return tuple(widths)
     too_wide = sum(widths) + _GAP * (len(widths) - 1) - available
     for least_of in (_least_easy, _least_below_heading, _least):
-        least = [min(now, least_of(*of)) for now, *of in zip(widths, table.columns, cells, strict=True)]
+        floors = map(least_of, table.columns, cells)
+        least = list(map(min, widths, floors))
         while too_wide > 0 and widths != least:
             loose = (index for index in range(len(widths)) if widths[index] > least[index])
             widths[max(loose, key=widths.__getitem__)] -= 1
