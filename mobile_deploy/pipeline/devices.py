@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from mobile_deploy.device.adb import Adb, await_phones, find_adb
 from mobile_deploy.device.condition import read_condition
 from mobile_deploy.device.connection import Connection
-from mobile_deploy.device.cores import clusters
+from mobile_deploy.device.cores import Cluster, clusters
 from mobile_deploy.device.facts import PhoneFacts, read_facts
 from mobile_deploy.device.failures import NoPhoneError
 from mobile_deploy.device.gates import objections, readiness
@@ -72,11 +73,10 @@ class DevicesResult:
             Column(header="serial"),
             Column(header="model", folds=True),
             Column(header="chip", folds=True),
-            Column(header="system"),
-            Column(header="ABI"),
-            Column(header="cores", folds=True),
+            Column(header="system", folds=True),
+            Column(header="cores (GHz)", folds=True),
             Column(header="battery (%)", digits=0),
-            Column(header="hottest (°C)", digits=1),
+            Column(header="heat (°C)", digits=1),
             Column(header="state", folds=True),
         )
         return ResultTable(columns=columns, rows=tuple(map(_row, self.devices)))
@@ -89,11 +89,17 @@ class DevicesResult:
         """Gives it as JSON values."""
         return {"devices": [device.to_json() for device in self.devices], "notes": list(self.notes)}
 
+    def _lines(self) -> tuple[str, ...]:
+        """Gives what stands below the table."""
+        missing = (f"{error.message}; {error.hint}" for error in self.errors)
+        return (*(f"note: {note}" for note in self.notes), *self.remedies(), *missing)
+
     def __str__(self) -> str:
-        return str(self.table())
+        return "\n".join((*((str(self.table()),) if self.devices else ()), *self._lines()))
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        table = self.table()._repr_html_() if self.devices else ""
+        return f"{table}<p>{'<br>'.join(map(escape, self._lines()))}</p>"
 
 
 def list_devices(*, clock: Clock | None = None, progress: ProgressReporter | None = None) -> DevicesResult:
@@ -122,7 +128,7 @@ def list_devices(*, clock: Clock | None = None, progress: ProgressReporter | Non
 def _look_at(adb: Adb, phone: Phone) -> Device:
     serial = one_line(phone.serial)
     if not phone.usable:
-        return Device(serial=serial, state=phone.state, facts=None, condition=None, remedies=(phone.remedy,))
+        return Device(serial=serial, state=one_line(phone.state), facts=None, condition=None, remedies=(phone.remedy,))
     connection = Connection(adb=adb, serial=phone.serial)
     try:
         facts, condition = read_facts(connection), read_condition(connection)
@@ -139,17 +145,21 @@ def _look_at(adb: Adb, phone: Phone) -> Device:
     )
 
 
+def _speed(cluster: Cluster) -> str:
+    count = len(cluster.cores)
+    return f"{count}x{cluster.max_khz / 1e6:.2f}" if cluster.max_khz else f"{count}x?"
+
+
 def _row(device: Device) -> tuple[str | float | None, ...]:
     facts, condition = device.facts, device.condition
     if facts is None or condition is None:
-        return (device.serial, None, None, None, None, None, None, None, device.state)
+        return (device.serial, None, None, None, None, None, None, device.state)
     return (
         device.serial,
         facts.name,
         facts.soc or facts.platform or None,
-        facts.system or None,
-        facts.abis[0] if facts.abis else None,
-        ", ".join(map(str, clusters(facts.cores))) or None,
+        ", ".join(filter(None, (facts.system, *facts.abis[:1]))) or None,
+        ", ".join(map(_speed, clusters(facts.cores))) or None,
         condition.battery_percent,
         condition.hottest_c,
         device.state,
