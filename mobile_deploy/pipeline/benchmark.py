@@ -36,6 +36,7 @@ Source: the bar of ExecuTorch's benchmark dashboard.
 
 _MOST_THREADS = 64
 _MOST_PROCESSES = 1000
+_LONGEST_SUSTAINED_S = 24 * 3600.0
 
 
 class BenchmarkInterrupted(KeyboardInterrupt):
@@ -129,6 +130,8 @@ def benchmark(
         raise BadOptionError(
             option="--fail-on-regression", problem="it needs an older report", hint="add --compare OLD.json"
         )
+    if fail_on_regression is not None and not 0 <= fail_on_regression <= 100:  # NaN is not
+        raise BadOptionError(option="--fail-on-regression", problem=f"{fail_on_regression:g} is not from 0 to 100 %")
     check_writable(Path(output))
     job = Job(
         models=open_models(paths),
@@ -138,7 +141,7 @@ def benchmark(
         sustained_s=sustained_s,
         is_quick=quick,
     )
-    _check_sustained(job)
+    _check_sustained(job, processes=processes, profile=profile)
     older = () if compare is None else read_results(Path(compare))
     clock, progress = clock or SystemClock(), progress or SilentProgress()
     openers, names, notes = _openers(
@@ -324,11 +327,20 @@ def _check_options(
         check_app_offers(profile=profile)
 
 
-def _check_sustained(job: Job) -> None:
-    if job.sustained_s is not None and (len(job.models), max(len(job.threads), 1), len(job.delegates)) != (1, 1, 1):
+def _check_sustained(job: Job, *, processes: int | None, profile: bool) -> None:
+    if job.sustained_s is None:
+        return
+    if not 0 < job.sustained_s <= _LONGEST_SUSTAINED_S:  # NaN is not
+        raise BadOptionError(option="--sustained", problem=f"{job.sustained_s:g} s is no time of up to a day")
+    if (len(job.models), max(len(job.threads), 1), len(job.delegates)) != (1, 1, 1):
         raise BadOptionError(
             option="--sustained", problem="one model with one number of threads and one delegate runs without a pause"
         )
+    for option, given in {"--processes": processes is not None, "--profile": profile}.items():
+        if given:
+            raise BadOptionError(
+                option=option, problem="a run without a pause lasts as long as --sustained says; leave one of both out"
+            )
 
 
 def _threads(given: Sequence[int] | int | None) -> tuple[int, ...]:
