@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,7 +132,7 @@ class Watch:
         with _shown_together(progress, self._job, len(openers)) as shown, ThreadPoolExecutor(len(openers)) as pool:
             works = [pool.submit(self._measure, *numbered, shown) for numbered in enumerate(openers)]
             try:
-                for work in works:
+                for work in wait(works, return_when=FIRST_EXCEPTION).done:
                     work.result()
             finally:
                 self._stop.set()  # whatever ends this ends all, and leaving the pool waits until they have cleaned up
