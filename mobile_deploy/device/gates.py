@@ -148,9 +148,11 @@ def cool_down(
     settled = False
     while not settled and (left := limit_s - (clock.now() - begin)) > 0:
         on_wait(signs(condition))
-        settled = not signs(condition)
-        clock.sleep(min(left, SETTLE_S if settled else POLL_S))
+        cool = not signs(condition)
+        clock.sleep(min(left, SETTLE_S if cool else POLL_S))
         condition = target.condition()
+        # Heat may come back from the case into the cores meanwhile.
+        settled = cool and not signs(condition)
     return CoolDown(condition=condition, waited_s=clock.now() - begin, heat=signs(condition))
 
 

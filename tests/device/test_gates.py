@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 from fakes.simulated_phone import Heat, SimulatedPhone, VirtualClock
 
@@ -76,6 +78,29 @@ def test_a_hot_place_is_waited_for_until_it_is_cool_and_has_settled():
     assert found.condition.thermal_status == 0
     assert 100 + SETTLE_S <= found.waited_s < 106 + SETTLE_S
     assert told[0] == ("thermal status 2 (moderate), needed is 0 (none)",)
+
+
+@dataclass
+class PlaceWithMoments:
+    """A place with a thermal status from each moment on, in seconds."""
+
+    statuses: dict[float, int]
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(seconds=0.0))
+
+    def condition(self) -> Condition:
+        return Condition(thermal_status=[self.statuses[at] for at in self.statuses if at <= self.clock.now()][-1])
+
+
+def test_heat_that_comes_back_while_the_place_settles_is_waited_for_again():
+    place = PlaceWithMoments({0: 2, 10: 0, 20: 1, 40: 0})
+    found = cool_down(place, place.clock, signs=heat_of, limit_s=300)
+    assert (found.heat, found.waited_s) == ((), 40 + SETTLE_S)
+
+
+def test_heat_that_comes_back_is_waited_for_no_longer_than_is_allowed():
+    place = PlaceWithMoments({0: 2, 10: 0, 20: 1})
+    found = cool_down(place, place.clock, signs=heat_of, limit_s=60)
+    assert (found.heat, found.waited_s) == (("thermal status 1 (light), needed is 0 (none)",), 60)
 
 
 def test_a_place_that_stays_hot_is_waited_for_no_longer_than_is_allowed():
