@@ -29,7 +29,7 @@ LABELS_NAME = "labels.txt"
 _LARGEST_MANIFEST_BYTES = 8_000_000
 _LARGEST_LABELS_BYTES = 16_000_000
 # What tells two measured latencies of one model apart; of equal ones the newer replaces the older.
-_LATENCY_KEYS = ("device", "soc", "system", "runtime", "threads", "delegate")
+_LATENCY_KEYS = ("device", "soc", "system", "runtime", "settings", "threads", "delegate")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
@@ -145,8 +145,8 @@ def record_latencies(directory: Path, entries: Sequence[Mapping[str, Any]]) -> N
 
     Args:
         directory: The bundle's folder.
-        entries: JSON objects that say at least "device", "soc", "system", "runtime", "threads" and "delegate"; one that
-            says the same of all these as an older one replaces it.
+        entries: JSON objects that say at least "device", "soc", "system", "runtime", "settings", "threads" and
+            "delegate"; one that says the same of all these as an older one replaces it.
 
     Raises:
         UnreadableFileError: The folder is no bundle.

@@ -6,6 +6,7 @@
     │   ├── VerificationFailedError         in pipeline/verification.py
     │   ├── TrainedBelowBarError            in pipeline/train_result.py
     │   ├── RegressionError                 in pipeline/benchmark_result.py
+    │   ├── NothingComparedError            in pipeline/benchmark_result.py
     │   ├── AuditFailedError                in pipeline/results.py
     │   └── BudgetMissedError               in pipeline/results.py
     ├── UsageError                  exit 2  the request itself is wrong

@@ -33,7 +33,8 @@ def run(
         typer.Option("--threads", metavar="LIST", help="Such as 1,4; by default as many as big cores, 4 at most."),
     ] = None,
     delegate: Annotated[
-        str, typer.Option("--delegate", metavar="LIST", help="cpu, cpu-plain (without XNNPACK), gpu.")
+        str,
+        typer.Option("--delegate", metavar="LIST", help="cpu, gpu, cpu-plain (without XNNPACK)."),
     ] = "cpu",
     serial: Annotated[
         str | None, typer.Option("--serial", "-s", metavar="SERIAL", help="The phone; see mobile-deploy devices.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +26,8 @@ from mobile_deploy.tflite.messages import Message
 
 _DELEGATES = {"cpu": True, "cpu-plain": False}  # whether XNNPACK takes part
 _CPU_INFO = Path("/proc/cpuinfo")
+_APPLE_NAME = ("sysctl", "-n", "machdep.cpu.brand_string")
+_ASKING_S = 5.0
 _STACK_BYTES = 10_000_000  # of a thread, which the memory limit counts
 
 
@@ -107,7 +111,7 @@ class HostTarget:
         return {
             "kind": "host",
             "name": self.name,
-            "cores": os.cpu_count(),
+            "soc": f"{os.cpu_count()} cores",
             "machine": platform.machine(),
             "system": f"{platform.system()} {platform.release()}",
             "runtime": f"LiteRT {version('ai-edge-litert')} for Python",
@@ -211,7 +215,18 @@ def _cpu_name() -> str:
     except OSError:  # not Linux
         lines = []
     names = [value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == "model name"]
-    return next(filter(None, names), "") or platform.processor() or platform.machine()
+    return next(filter(None, names), "") or _apple_name() or platform.processor() or platform.machine()
+
+
+def _apple_name() -> str:
+    """Gives the chip's name on a Mac, where Python only knows its architecture; empty elsewhere."""
+    if sys.platform != "darwin":
+        return ""
+    try:
+        told = subprocess.run(_APPLE_NAME, capture_output=True, text=True, timeout=_ASKING_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip()
 
 
 def _load_average() -> list[float] | None:

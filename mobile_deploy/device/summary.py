@@ -17,6 +17,8 @@ STEADY = 0.05
 UNSTABLE = 0.10
 """Largest spread between processes that is called unstable; above, it is poor."""
 
+_LEAST_COOL = 2  # processes that were not throttled; with fewer the others count, too
+
 Steadiness = Literal["steady", "unstable", "poor"]
 
 
@@ -78,7 +80,7 @@ class Summary:
         return {**asdict(self), "processes": len(self.centres_ms), "steadiness": self.steadiness}
 
 
-def summarize(records: Iterable[Record]) -> tuple[Summary, ...]:
+def summarize(records: Iterable[Record], *, all_count: bool = False) -> tuple[Summary, ...]:
     """Sums judged records up, in the order in which their configurations first ran.
 
     The processes that count are those that no later one replaces and that were not throttled; where fewer than two are
@@ -86,26 +88,28 @@ def summarize(records: Iterable[Record]) -> tuple[Summary, ...]:
 
     Args:
         records: Of one session, which need not be complete, as `judged` gives them.
+        all_count: Whether throttled processes count as well, as they must where heat is what is looked for.
     """
     groups: dict[Configuration, list[Record]] = {}
     for record in records:
         groups.setdefault(record.configuration, []).append(record)
-    return tuple(_summary(configuration, group) for configuration, group in groups.items())
+    least = None if all_count else _LEAST_COOL
+    return tuple(_summary(configuration, group, least) for configuration, group in groups.items())
 
 
-def _summary(configuration: Configuration, records: Sequence[Record]) -> Summary:
+def _summary(configuration: Configuration, records: Sequence[Record], least_cool: int | None) -> Summary:
     standing = [record for record in records if record.is_latency and not record.replaced]
     cool = [record for record in standing if not record.throttled]
-    counting = cool if len(cool) >= 2 else standing
+    counting = standing if least_cool is None or len(cool) < least_cool else cool
     measured = [record.measurement for record in counting if record.measurement is not None]
     centres_ms = tuple(measurement.centre_ms for measurement in measured)
-    low_ms, high_ms = log_interval(centres_ms) if len(centres_ms) >= 2 else (None, None)
+    latency_ms, (low_ms, high_ms) = _median(centres_ms), _interval(centres_ms)
     return Summary(
         configuration=configuration,
         failure=_failure(records),
         throttled=any(record.throttled for record in counting),
         centres_ms=centres_ms,
-        latency_ms=_median(centres_ms),
+        latency_ms=latency_ms,
         centre="mean" if any(measurement.centre == "mean" for measurement in measured) else "median",
         low_ms=low_ms,
         high_ms=high_ms,
@@ -121,6 +125,14 @@ def _summary(configuration: Configuration, records: Sequence[Record]) -> Summary
         memory=next((value.memory for value in _of_kind(records, "memory") if value.memory is not None), None),
         profile=next((value.profile for value in _of_kind(records, "profile") if value.profile), ()),
     )
+
+
+def _interval(centres_ms: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
+    """Gives Student's interval on logarithms, widened to the median where that lies outside: it is about the mean."""
+    if len(centres_ms) < 2:
+        return None, None
+    low_ms, high_ms = log_interval(centres_ms)
+    return min(low_ms, median(centres_ms)), max(high_ms, median(centres_ms))
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,13 @@ from mobile_deploy.device.regression import Comparison, Results
 from mobile_deploy.device.regression import compare as compare_results
 from mobile_deploy.device.summary import Summary, speed_ups, summarize
 from mobile_deploy.device.sustained import by_minute
-from mobile_deploy.errors import BadOptionError, OutputNotWritableError, UnknownNameError, UnreadableFileError
+from mobile_deploy.errors import (
+    BadOptionError,
+    MobileDeployError,
+    OutputNotWritableError,
+    UnknownNameError,
+    UnreadableFileError,
+)
 from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.benchmark_models import baseline, open_models
 from mobile_deploy.pipeline.benchmark_report import read_results, results_of, write_report
@@ -35,7 +42,9 @@ Source: the bar of ExecuTorch's benchmark dashboard.
 """
 
 _MOST_THREADS = 64
-_MOST_PROCESSES = 1000
+_MOST_PROCESSES = 100
+_SUSTAINED_PROCESS_S = 20.0
+_LEAST_SUSTAINED_PROCESSES = 3
 _LONGEST_SUSTAINED_S = 24 * 3600.0
 
 
@@ -137,17 +146,19 @@ def benchmark(
         models=open_models(paths),
         threads=_threads(threads),
         delegates=tuple(dict.fromkeys(delegates)),
-        plan=_plan(processes, host=host, quick=quick, profile=profile, seed=seed),
+        plan=_plan(
+            processes, cools=not host and not force, quick=quick, profile=profile, seed=seed, sustained_s=sustained_s
+        ),
         sustained_s=sustained_s,
         is_quick=quick,
     )
     _check_sustained(job, processes=processes, profile=profile)
     older = () if compare is None else read_results(Path(compare))
-    clock, progress = clock or SystemClock(), progress or SilentProgress()
+    clock, progress, stop = clock or SystemClock(), progress or SilentProgress(), threading.Event()
     openers, names, notes = _openers(
-        job, wishes, host=host, serial=serial, all_devices=all_devices, clock=clock, progress=progress
+        job, wishes, host=host, serial=serial, all_devices=all_devices, clock=clock, progress=progress, stop=stop
     )
-    watch = Watch(names, job, clock=clock)
+    watch = Watch(names, job, clock=clock, stop=stop)
     try:
         watch.measure_all(openers, progress=progress)
     except KeyboardInterrupt as error:
@@ -155,7 +166,7 @@ def benchmark(
     outcomes = watch.outcomes()
     broken = [outcome.error for outcome in outcomes if outcome.error is not None]
     if broken and not any(outcome.has_latencies for outcome in outcomes):
-        raise broken[0]
+        raise _with_others(broken)
     return _finish(job, outcomes, older, Path(output), percent=fail_on_regression, notes=notes)
 
 
@@ -168,15 +179,24 @@ def _openers(
     all_devices: bool,
     clock: Clock,
     progress: ProgressReporter,
+    stop: threading.Event,
 ) -> tuple[tuple[Opener, ...], tuple[str, ...], tuple[str, ...]]:
     """Gives what opens the places, what to call them until then, and notes."""
     if host:
         return (partial(open_host, job.models),), ("this machine",), ()
     with progress.stage("ask adb for phones"):
-        adb, phones, notes = find_phones(serial=serial, all_devices=all_devices, clock=clock)
+        adb, phones, notes = find_phones(serial=serial, all_devices=all_devices, clock=clock, stop=stop)
     told = progress if len(phones) == 1 else SilentProgress()  # threads have no lines of their own
     openers = tuple(partial(open_phone, adb, phone, job.models, wishes, told) for phone in phones)
     return openers, tuple(phone.serial for phone in phones), notes
+
+
+def _with_others(broken: Sequence[MobileDeployError]) -> MobileDeployError:
+    """Gives the first error, whose hint names what ended the other phones."""
+    first, *others = broken
+    if others:
+        first.hint = "; ".join(filter(None, (first.hint, *(f"also: {error.message}" for error in others))))
+    return first
 
 
 def _interrupted(job: Job, watch: Watch, output: Path) -> KeyboardInterrupt:
@@ -216,7 +236,7 @@ def _places(job: Job, outcomes: Sequence[Outcome]) -> tuple[PlaceResult, ...]:
 
 
 def _place(job: Job, outcome: Outcome) -> PlaceResult:
-    summaries = summarize(outcome.records)
+    summaries = summarize(outcome.records, all_count=job.sustained_s is not None)
     return PlaceResult(
         about=outcome.about,
         summaries=summaries,
@@ -271,6 +291,7 @@ def _entry(place: PlaceResult, summary: Summary) -> dict[str, Any]:
         "soc": about.get("soc", ""),
         "system": about.get("system", ""),
         "runtime": about.get("runtime", ""),
+        "settings": about.get("settings", ""),
         "threads": configuration.threads,
         "delegate": configuration.delegate,
         "latency_ms": summary.latency_ms,
@@ -351,11 +372,27 @@ def _threads(given: Sequence[int] | int | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(counts))
 
 
-def _plan(processes: int | None, *, host: bool, quick: bool, profile: bool, seed: int) -> Plan:
+def _plan(
+    processes: int | None, *, cools: bool, quick: bool, profile: bool, seed: int, sustained_s: float | None
+) -> Plan:
+    """Gives how much is measured.
+
+    Args:
+        processes: What the user says; None for the plan's own number.
+        cools: Whether heat is waited for. This machine tells of none, and what slows it down are other programs, which
+            no rest ends; and the user may not want to wait.
+        quick: Whether a first look is enough.
+        profile: Whether the time by operator is wanted.
+        seed: Of the order.
+        sustained_s: How long one configuration runs without a pause in seconds; None for rounds.
+    """
     plan = Plan.quick(profile=profile, seed=seed) if quick else Plan(profile=profile, seed=seed)
-    if host:
-        # It tells of no heat, and what slows it down are other programs, which no rest ends.
+    if not cools:
         plan = replace(plan, retries=0, cool_down_s=0.0)
+    if sustained_s is not None:
+        # Between processes the cores rest for a moment, so the processes are long.
+        seconds = min(_SUSTAINED_PROCESS_S, sustained_s / _LEAST_SUSTAINED_PROCESSES)
+        plan = replace(plan, runs=1, seconds=seconds, warmup_seconds=0.0, memory=False)
     if processes is None:
         return plan
     if not 1 <= processes <= _MOST_PROCESSES:

@@ -23,6 +23,7 @@ from mobile_deploy.files import reason_in_words, write_directory
 from mobile_deploy.pipeline.benchmark_result import PlaceResult, place_names, short_names
 from mobile_deploy.pipeline.benchmark_run import Job, Outcome
 from mobile_deploy.report.latency_plot import LatencyBox, draw_latencies
+from mobile_deploy.report.tables import counted
 
 SCHEMA_VERSION = 1
 REPORT_NAME = "benchmark.json"
@@ -31,7 +32,7 @@ _LARGEST_REPORT_BYTES = 200_000_000
 # What a report may say, with room to spare: more would overflow where it is compared.
 _LEAST_MS, _MOST_MS, _MOST_THREADS = 1e-9, 1e9, 10_000
 # What must be the same for times to be compared, in words for people.
-_SAME = {"name": "phone", "soc": "chip", "kind": "way of measuring", "runtime": "runtime"}
+_SAME = {"name": "phone", "soc": "chip", "kind": "way of measuring", "runtime": "runtime", "settings": "setting"}
 
 
 def write_report(
@@ -94,13 +95,17 @@ def read_results(path: Path) -> tuple[Results, ...]:
     Raises:
         UnreadableFileError: It is no report, or one of another schema.
     """
-    path = path / REPORT_NAME if path.is_dir() else path
     hint = f"name the {REPORT_NAME} of an earlier mobile-deploy benchmark"
     try:
+        path = path / REPORT_NAME if path.is_dir() else path
         if not path.is_file():  # opening a pipe would wait for ever
             raise UnreadableFileError(path=path, problem="there is no such file", hint=hint)
         with path.open("rb") as file:
-            content = json.loads(file.read(_LARGEST_REPORT_BYTES))
+            data = file.read(_LARGEST_REPORT_BYTES + 1)
+        if len(data) > _LARGEST_REPORT_BYTES:
+            problem = f"it is larger than any report, over {_LARGEST_REPORT_BYTES / 1e6:g} MB"
+            raise UnreadableFileError(path=path, problem=problem, hint=hint)
+        content = json.loads(data)
         version = content["schema_version"]
         if version != SCHEMA_VERSION:
             problem = f"schema_version is {version!r}, this version of mobile-deploy reads {SCHEMA_VERSION}"
@@ -163,7 +168,7 @@ def _boxes(places: Sequence[PlaceResult], outcomes: Sequence[Outcome]) -> Iterat
             words = (
                 name if len(places) > 1 else "",
                 short[configuration.model],
-                f"{configuration.threads} thread{'s' * (configuration.threads != 1)}",
+                counted(configuration.threads, "thread"),
                 configuration.delegate,
             )
             yield LatencyBox(

@@ -14,7 +14,7 @@ from mobile_deploy.device.regression import Comparison
 from mobile_deploy.device.summary import SpeedUp, Summary
 from mobile_deploy.device.sustained import Minute
 from mobile_deploy.errors import BelowBarError, MobileDeployError
-from mobile_deploy.report.tables import Cell, Column, ResultTable, in_one_line, what_differs
+from mobile_deploy.report.tables import Cell, Column, ResultTable, counted, in_one_line, what_differs
 
 _TOP_OPS = 10
 
@@ -32,6 +32,16 @@ class RegressionError(BelowBarError):
         super().__init__(
             f"slower than the older report by more than {percent:g} %: {slower}",
             hint="compare the models with: mobile-deploy inspect; and the settings in both reports",
+        )
+
+
+class NothingComparedError(BelowBarError):
+    """A bar against an older report was asked for, and no configuration could be held against it."""
+
+    def __init__(self, *, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            f"nothing could be compared with the older report: {'; '.join(reasons) or 'nothing was measured'}",
+            hint="measure the older models again in this setting, and pass their report to --compare",
         )
 
 
@@ -114,15 +124,23 @@ class BenchmarkResult:
         """What went wrong, the gravest first: places that broke off, configurations that failed, regressions."""
         broken = tuple(place.error for place in self.places if place.error is not None)
         failed = tuple(failure for place in self.places for failure in place.failures)
+        return (*broken, *failed, *self._missed_bars())
+
+    def _missed_bars(self) -> Iterator[BelowBarError]:
+        if self.percent is None:
+            return
+        if not any(found.ratio for found in self.comparisons):
+            yield NothingComparedError(reasons=tuple(dict.fromkeys(found.reason for found in self.comparisons)))
         slower = tuple(found for found in self.comparisons if found.verdict == "slower")
-        percent = self.percent
-        regressed = () if percent is None or not slower else (RegressionError(comparisons=slower, percent=percent),)
-        return (*broken, *failed, *regressed)
+        if slower:
+            yield RegressionError(comparisons=slower, percent=self.percent)
 
     @property
     def is_partial(self) -> bool:
-        """Whether there is a reservation: throttled processes that count, or something that speaks against a number."""
-        return any(summary.throttled or summary.doubts for place in self.places for summary in place.summaries)
+        """Whether there is a reservation: a throttled or doubtful number, or a bar that nobody can say is kept."""
+        doubtful = any(summary.throttled or summary.doubts for place in self.places for summary in place.summaries)
+        open_bars = any(found.verdict in ("undecided", "not comparable") for found in self.comparisons)
+        return doubtful or (self.percent is not None and open_bars)
 
     def to_json(self) -> dict[str, Any]:
         """Gives it as JSON values, without the single processes, which the report has."""
@@ -229,7 +247,7 @@ class BenchmarkResult:
         for found in place.speed_ups:
             own, base = (short[model] for model in (found.configuration.model, found.baseline.model))
             threads, delegate = found.configuration.threads, found.configuration.delegate
-            yield f"{on}{own} against {base}, {_threads(threads)}, {delegate}: {found.ratio} as fast"
+            yield f"{on}{own} against {base}, {counted(threads, 'thread')}, {delegate}: {found.ratio} as fast"
         used = dict.fromkeys(
             (short[at.model], at.delegate, summary.used)
             for summary in place.summaries
@@ -238,7 +256,7 @@ class BenchmarkResult:
         for model, delegate, what in used:
             yield f"{on}{model}, {delegate}: ran on {what}"
         for (threads, delegate), told in _memory(place, short).items():
-            yield f"{on}memory with {_threads(threads)}, {delegate}: {', '.join(told)}"
+            yield f"{on}memory with {counted(threads, 'thread')}, {delegate}: {', '.join(told)}"
         for summary in place.summaries:
             for doubt in summary.doubts:
                 yield f"{on}doubt about {_named(summary, short)}: {doubt}"
@@ -263,7 +281,7 @@ def short_names(summaries: Iterable[Summary]) -> dict[str, str]:
 
 def _named(summary: Summary, short: Mapping[str, str]) -> str:
     configuration = summary.configuration
-    return f"{short[configuration.model]}, {_threads(configuration.threads)}, {configuration.delegate}"
+    return f"{short[configuration.model]}, {counted(configuration.threads, 'thread')}, {configuration.delegate}"
 
 
 def _memory(place: PlaceResult, short: Mapping[str, str]) -> dict[tuple[int, str], list[str]]:
@@ -274,10 +292,6 @@ def _memory(place: PlaceResult, short: Mapping[str, str]) -> dict[tuple[int, str
         if memory is not None and memory.overall_mb is not None:
             found.setdefault((at.threads, at.delegate), []).append(f"{short[at.model]} {memory.overall_mb:.1f} MB")
     return found
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count != 1)}"
 
 
 def _key(configuration: Configuration) -> tuple[Cell, ...]:

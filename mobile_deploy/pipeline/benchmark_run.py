@@ -96,11 +96,12 @@ class Watch:
         names: What to call the places until they tell their names.
         job: What is measured on each.
         clock: The time.
+        stop: Is set when the user stops it, for what the threads of several places wait for.
     """
 
-    def __init__(self, names: Sequence[str], job: Job, *, clock: Clock) -> None:
+    def __init__(self, names: Sequence[str], job: Job, *, clock: Clock, stop: threading.Event) -> None:
         self._job = job
-        self._stop = threading.Event()
+        self._stop = stop
         self._patient_clock = _StoppableClock(clock, self._stop)
         self._records: list[list[Record]] = [[] for _ in names]
         self._notes: list[list[str]] = [[] for _ in names]
@@ -141,13 +142,14 @@ class Watch:
         try:
             with opener() as place:
                 self._notes[number] = place.notes
-                self._about[number] = place.target.to_json()
+                self._about[number] = {**place.target.to_json(), **place.about}
                 configurations = self._job.configurations(place.default_threads)
                 target = _Stoppable(place.target, self._stop)
                 with shown(place, configurations) as on_progress:
                     place.notes.extend(self._let_cool(target, on_progress, force=place.force))
-                    self._run(target, configurations, self._records[number], on_progress)
-                self._about[number] = place.target.to_json()
+                    cooled_s = self._run(target, configurations, self._records[number], on_progress)
+                # The app tells its runtime with its first answer.
+                self._about[number] = {**place.target.to_json(), **place.about, "cooled_s": cooled_s}
         except MobileDeployError as error:
             self._errors[number] = error
 
@@ -157,15 +159,16 @@ class Watch:
         Raises:
             PhoneNotReadyError: It stays hot.
         """
-        limit_s = 0.0 if force else self._job.plan.cool_down_s
+        limit_s = self._job.plan.cool_down_s
 
         def waiting(heat: tuple[str, ...]) -> None:
             on_progress(Progress(done=0, total=1, doing="; ".join(("a cool-down", *heat)), left_s=limit_s))
 
-        heat = cool_down(target, self._patient_clock, signs=heat_of, limit_s=limit_s, on_wait=waiting).heat
+        cooled = cool_down(target, self._patient_clock, signs=heat_of, limit_s=limit_s, on_wait=waiting)
+        heat = cooled.heat
         if heat and not force:
             serial = str(target.to_json().get("serial", target.name))
-            objections = (*heat, f"after {time_words(limit_s)} of waiting")
+            objections = (*heat, f"after {time_words(cooled.waited_s)} of waiting")
             raise PhoneNotReadyError(serial=serial, objections=objections, remedies=("let it cool down",))
         return tuple(f"measured although {sign}" for sign in heat)
 
@@ -175,11 +178,13 @@ class Watch:
         configurations: tuple[Configuration, ...],
         records: list[Record],
         on_progress: Callable[[Progress], None],
-    ) -> None:
+    ) -> float:
+        """Measures, and gives how long the place was waited for to cool, in seconds."""
         plan, clock = self._job.plan, self._patient_clock
         if self._job.sustained_s is None:
-            run_session(target, configurations, plan, clock=clock, on_record=records.append, on_progress=on_progress)
-            return
+            return run_session(
+                target, configurations, plan, clock=clock, on_record=records.append, on_progress=on_progress
+            ).cooled_s
         run_sustained(
             target,
             configurations[0],
@@ -189,6 +194,7 @@ class Watch:
             on_record=records.append,
             on_progress=on_progress,
         )
+        return 0.0
 
 
 class _Stoppable:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +29,7 @@ from mobile_deploy.device.private_folder import PrivateFolder, private_folder
 from mobile_deploy.device.releases import fetch_tool
 from mobile_deploy.device.settings import fixed_performance, screen_on
 from mobile_deploy.device.tool import check_able
-from mobile_deploy.errors import MobileDeployError, printable
+from mobile_deploy.errors import EnvironmentMissingError, MobileDeployError, printable
 from mobile_deploy.files import sha256_of_file
 from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
 from mobile_deploy.pipeline.progress import ProgressReporter
@@ -62,6 +63,11 @@ class Wishes:
     fixed_performance: bool = False
     force: bool = False
 
+    @property
+    def settings(self) -> str:
+        """What makes figures differ from those of other wishes, in one text; empty for the usual."""
+        return ", ".join(("fixed performance",) * self.fixed_performance + self.tool_arguments)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTarget:
@@ -70,18 +76,20 @@ class OpenTarget:
     Attributes:
         target: The place.
         default_threads: Threads of an inference when the user names none.
+        about: What identifies the session beside the place, as JSON values.
         force: Whether to measure although it stays hot.
         notes: What the user should know, one sentence each; further ones come while it is open and at its end.
     """
 
     target: Target
     default_threads: int
+    about: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     notes: list[str] = field(default_factory=list)
 
 
 def find_phones(
-    *, serial: str | None, all_devices: bool, clock: Clock
+    *, serial: str | None, all_devices: bool, clock: Clock, stop: threading.Event
 ) -> tuple[Adb, tuple[Phone, ...], tuple[str, ...]]:
     """Finds adb and the phones that are meant.
 
@@ -94,10 +102,14 @@ def find_phones(
         PhoneNotUsableError: It is not usable as it is.
         SeveralPhonesError: Several are connected and none was named.
     """
-    adb = find_adb()
-    note = adb.start_server()
-    there = await_phones(adb, clock=clock)
-    phones = choose_phones(there, serial=serial, all_devices=all_devices)
+    try:
+        adb = replace(find_adb(), stop=stop)
+        note = adb.start_server()
+        there = await_phones(adb, clock=clock)
+        phones = choose_phones(there, serial=serial, all_devices=all_devices)
+    except EnvironmentMissingError as error:
+        error.hint = f"{error.hint}; or pass --host to measure on this machine"
+        raise
     left_out = [
         f"phone {phone.serial!r} was left out, it is {phone.state}: {phone.remedy}"
         for phone in there
@@ -154,7 +166,13 @@ def open_phone(
             notes.append("the clocks are held steady below their peak: latencies are not the best this phone can do")
         folder = stack.enter_context(private_folder(connection))
         target = _furnish(folder, facts, models, wishes, progress)
-        yield OpenTarget(target=target, default_threads=default_threads(facts.cores), force=wishes.force, notes=notes)
+        yield OpenTarget(
+            target=target,
+            default_threads=default_threads(facts.cores),
+            about={"settings": wishes.settings, "force": wishes.force, "adb": adb.version()},
+            force=wishes.force,
+            notes=notes,
+        )
 
 
 def _furnish(
