@@ -6,14 +6,12 @@ from collections.abc import Iterable
 
 from mobile_deploy.errors import EnvironmentMissingError, ToolFailedError, UsageError
 
-_HOST_HINT = "or pass --host to measure on this machine"
-
 
 class AdbMissingError(EnvironmentMissingError):
     """There is no adb, or it does not start."""
 
     def __init__(self, *, problem: str, hint: str) -> None:
-        super().__init__(problem, hint=f"{hint}; {_HOST_HINT}")
+        super().__init__(problem, hint=hint)
 
 
 class NoPhoneError(EnvironmentMissingError):
@@ -30,8 +28,7 @@ class NoPhoneError(EnvironmentMissingError):
         named = "no phone is connected" if serial is None else f"no phone {serial!r} is connected"
         there = f"; connected: {', '.join(map(repr, self.connected))}" if self.connected else ""
         super().__init__(
-            f"{named}{there}",
-            hint=f"connect one by USB and switch on Developer options > USB debugging; {_HOST_HINT}",
+            f"{named}{there}", hint="connect one by USB and switch on Developer options > USB debugging"
         )
 
 
@@ -46,7 +43,7 @@ class PhoneNotUsableError(EnvironmentMissingError):
     def __init__(self, *, serial: str, state: str, remedy: str) -> None:
         self.serial = serial
         self.state = state
-        super().__init__(f"phone {serial!r} is {state}", hint=f"{remedy}; {_HOST_HINT}")
+        super().__init__(f"phone {serial!r} is {state}", hint=remedy)
 
 
 class SeveralPhonesError(UsageError):
