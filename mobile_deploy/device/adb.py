@@ -12,8 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +42,7 @@ _SDK_FOLDERS = ("Android/Sdk", "Library/Android/sdk", "AppData/Local/Android/Sdk
 _ASKING_S = 10.0
 _STARTING_S = 30.0  # a server that starts looks at every USB port first
 _POLL_S = 0.5
+_LOOK_S = 0.2  # between two looks whether to stop
 # More than any benchmark prints; what a runaway program prints is cut at its beginning.
 _LONGEST_OUTPUT_BYTES = 32 * 2**20
 
@@ -90,9 +94,11 @@ class Adb:
 
     Attributes:
         program: Its path.
+        stop: When it is set, calls that have begun by then end early; those that begin later, to clean up, do not.
     """
 
     program: Path
+    stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
     def run(self, arguments: Sequence[str], *, timeout_s: float, serial: str | None = None) -> AdbAnswer:
         """Runs adb once. It is killed at the deadline and on any exception, Ctrl-C included.
@@ -105,13 +111,14 @@ class Adb:
         Raises:
             AdbMissingError: It does not start.
             AdbTimeoutError: It did not end in time.
+            KeyboardInterrupt: `stop` was set meanwhile, as it is for threads that Ctrl-C does not reach.
         """
         command = (str(self.program), *(() if serial is None else ("-s", serial)), *arguments)
         # Files, not pipes: the server that adb may start keeps a pipe open, and its reader stuck, for ever.
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             process = _start(command, output, errors)
             try:
-                code = process.wait(timeout=timeout_s)
+                code = self._wait(process, timeout_s)
             except subprocess.TimeoutExpired as error:
                 said = _read(output)
                 raise AdbTimeoutError(action=arguments[0], timeout_s=timeout_s, output=said) from error
@@ -119,6 +126,15 @@ class Adb:
                 process.kill()  # Nothing happens to one that has ended.
                 process.wait()
             return AdbAnswer(code=code, output=_read(output), errors=_read(errors))
+
+    def _wait(self, process: subprocess.Popen[bytes], timeout_s: float) -> int:
+        may_stop, end_s = not self.stop.is_set(), time.monotonic() + timeout_s
+        while (left_s := end_s - time.monotonic()) > _LOOK_S:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=_LOOK_S)
+            if may_stop and self.stop.is_set():
+                raise KeyboardInterrupt
+        return process.wait(timeout=max(0.0, left_s))
 
     def version(self) -> str:
         """Gives its version, such as "29.0.6-debian".

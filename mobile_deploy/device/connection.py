@@ -150,7 +150,7 @@ class Connection:
 
     def silence(self, doing: str, timeout_s: float) -> PhoneLostError:
         """Makes the error for a phone that let a deadline pass."""
-        return PhoneLostError(serial=self.serial, doing=doing, problem=f"no answer within {timeout_s:.0f} s")
+        return PhoneLostError(serial=self.serial, doing=doing, problem=f"no answer within {round(timeout_s, 1):g} s")
 
     def failure(self, answer: AdbAnswer, doing: str) -> MobileDeployError:
         """Makes the error for a call of adb that did not do its work, after a look at the phone's state."""

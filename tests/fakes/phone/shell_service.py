@@ -102,6 +102,7 @@ class _ShellRun:
     raw: bool
     doomed: bool
     _written: int = 0
+    _vanished: bool = False
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, script: bytes, number: int) -> None:
@@ -112,7 +113,7 @@ class _ShellRun:
             self._pump(process.stdout, _STDOUT)
             errors.join()
             code = process.wait()
-        if self.doomed:
+        if self.doomed and not self._vanished:
             self.service.vanish()
         if self.framed:
             self._write(_EXIT, bytes([code if code >= 0 else 128 - code]))
@@ -141,7 +142,8 @@ class _ShellRun:
         if data:
             self._write(frame, data)
         self._written += len(data)
-        if self.doomed and self._written >= self.service.knobs.vanish_after_output_bytes:
+        if self.doomed and not self._vanished and self._written >= self.service.knobs.vanish_after_output_bytes:
+            self._vanished = True  # once: it may be there again before the script has ended
             self.service.vanish()
 
     def _write(self, frame: int, data: bytes) -> None:
