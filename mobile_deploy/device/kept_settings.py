@@ -27,8 +27,11 @@ def keep_settings(serial: str, commands: Sequence[str]) -> None:
         file.writelines(f"{command}\n" for command in commands)
 
 
-def put_kept_settings_back(connection: Connection) -> None:
+def put_kept_settings_back(connection: Connection) -> tuple[str, ...]:
     """Puts back what an earlier run could not, because the phone was lost; the phone's lock must be held.
+
+    Returns:
+        The commands that fail again; they stay kept.
 
     Raises:
         PhoneLostError: The phone vanished again; what is kept stays.
@@ -39,10 +42,15 @@ def put_kept_settings_back(connection: Connection) -> None:
         commands = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         commands = []
-    for command in dict.fromkeys(commands):
-        connection.shell(command, timeout_s=_TIMEOUT_S, doing="putting its settings back")
+    failed = tuple(
+        command
+        for command in dict.fromkeys(commands)
+        if connection.shell(command, timeout_s=_TIMEOUT_S, doing="putting its settings back").code != 0
+    )
     with contextlib.suppress(OSError):
         file.unlink(missing_ok=True)
+    keep_settings(connection.serial, failed)
+    return failed
 
 
 def _file(serial: str) -> Path:

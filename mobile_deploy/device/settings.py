@@ -14,6 +14,7 @@ _TIMEOUT_S = 10.0
 _STAY_ON = "stay_on_while_plugged_in"
 # Source: android.view.KeyEvent, KEYCODE_WAKEUP and KEYCODE_SLEEP.
 _WAKE, _SLEEP = "input keyevent 224", "input keyevent 223"
+_RESTORING = "putting its settings back"
 _FIXED = "cmd power set-fixed-performance-mode-enabled"
 
 
@@ -56,10 +57,13 @@ def fixed_performance(connection: Connection, *, unrestored: Unrestored) -> Iter
     Raises:
         PhoneRefusedError: The phone has no such mode.
     """
-    with _put_back(connection, [f"{_FIXED} false"], unrestored):
+    back = [f"{_FIXED} false"]
+    with _put_back(connection, back, unrestored):
         answer = connection.shell(f"{_FIXED} true", timeout_s=_TIMEOUT_S, doing="fix its performance")
         said = answer.output.strip()
         if answer.code != 0 or said:  # it is silent when it succeeds
+            if answer.code != 0:
+                back.clear()
             raise PhoneRefusedError(
                 serial=connection.serial,
                 doing="fix its performance",
@@ -76,6 +80,6 @@ def _put_back(connection: Connection, commands: list[str], unrestored: Unrestore
     finally:
         for command in commands:
             try:
-                connection.shell(command, timeout_s=_TIMEOUT_S, doing="put its settings back")
+                connection.check(connection.shell(command, timeout_s=_TIMEOUT_S, doing=_RESTORING), _RESTORING)
             except MobileDeployError:  # what went wrong before matters more, and the next setting may be put back
                 unrestored.append(command)

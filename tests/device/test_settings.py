@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from mobile_deploy.device.adb import find_adb
-from mobile_deploy.device.connection import Connection
+from mobile_deploy.device.connection import Connection, ShellAnswer
 from mobile_deploy.device.failures import PhoneLostError, PhoneRefusedError
+from mobile_deploy.device.kept_settings import keep_settings, put_kept_settings_back
+from mobile_deploy.device.lock import phone_file
 from mobile_deploy.device.settings import fixed_performance, screen_on
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake phone is a Unix machine")
@@ -96,12 +98,70 @@ def test_one_setting_that_the_phone_refuses_to_take_back_does_not_keep_the_other
     assert phone.wakefulness() == "Asleep"
 
 
+def test_a_setting_whose_command_fails_counts_as_not_put_back(fake_phone):
+    phone = fake_phone()
+    phone.set_setting(STAY_ON, "3")
+    unrestored: list[str] = []
+    with (
+        screen_on(connect(phone), was_awake=False, unrestored=unrestored),
+        fixed_performance(connect(phone), unrestored=unrestored),
+    ):
+        for name in ("cmd", "settings"):
+            phone.write_program(name, "#!/bin/sh\necho 'Failure calling service'\nexit 255\n")
+    assert unrestored == ["cmd power set-fixed-performance-mode-enabled false", f"settings put global {STAY_ON} 3"]
+    assert phone.wakefulness() == "Asleep"
+
+
 def test_a_phone_without_steady_clocks_says_so_and_how_to_go_on(fake_phone):
     phone = fake_phone()
     phone.refuse_fixed_performance()
-    with pytest.raises(PhoneRefusedError) as caught, fixed_performance(connect(phone), unrestored=[]):
+    unrestored: list[str] = []
+    with pytest.raises(PhoneRefusedError) as caught, fixed_performance(connect(phone), unrestored=unrestored):
         pytest.fail("it was opened all the same")
     assert caught.value.hint == "leave out --fixed-performance"
+    assert unrestored == []
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path))
+    (tmp_path / "phones").mkdir()
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_kept_is_put_back_once(fake_phone):
+    phone = fake_phone()
+    connection = connect(phone)
+    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
+    assert put_kept_settings_back(connection) == ()
+    assert phone.setting(STAY_ON) == "3"
+    phone.set_setting(STAY_ON, "0")
+    assert put_kept_settings_back(connection) == ()
+    assert phone.setting(STAY_ON) == "0"
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_fails_again_stays_kept_and_is_told(fake_phone):
+    phone = fake_phone()
+    connection = connect(phone)
+    works = (phone.folder / "bin/settings").read_text()
+    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
+    phone.write_program("settings", "#!/bin/sh\nexit 1\n")
+    assert put_kept_settings_back(connection) == (f"settings put global {STAY_ON} 3",)
+    phone.write_program("settings", works)
+    assert put_kept_settings_back(connection) == ()
+    assert phone.setting(STAY_ON) == "3"
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_a_phone_that_is_lost_again_keeps_stays_kept(fake_phone):
+    phone = fake_phone()
+    connection = connect(phone)
+    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3"])
+    phone.vanish()
+    with pytest.raises(PhoneLostError):
+        put_kept_settings_back(connection)
+    assert phone_file(phone.serial, "settings").read_text() == f"settings put global {STAY_ON} 3\n"
 
 
 class ShellThatRefuses:
@@ -116,3 +176,6 @@ class ShellThatRefuses:
         if self._words in script:
             raise PhoneRefusedError(serial=self.serial, doing=doing, problem="closed")
         return self._connection.shell(script, timeout_s=timeout_s, doing=doing)
+
+    def check(self, answer: ShellAnswer, doing: str) -> None:
+        self._connection.check(answer, doing)
