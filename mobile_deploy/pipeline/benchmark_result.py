@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mobile_deploy.device.failures import RunFailedError
-from mobile_deploy.device.measurement import Configuration
 from mobile_deploy.device.regression import Comparison
 from mobile_deploy.device.summary import SpeedUp, Summary
 from mobile_deploy.device.sustained import Minute
@@ -217,19 +216,22 @@ class BenchmarkResult:
 
     def _comparison(self) -> ResultTable:
         has_places = any(found.place for found in self.comparisons)
+        short = _shortened(found.configuration.model for found in self.comparisons)
         columns = (
             Column(header="phone", folds=True),
             Column(header="model", folds=True),
             Column(header="threads"),
             Column(header="delegate"),
-            Column(header="new / old [90 %]"),
+            Column(header="new/old [90 %]"),
             Column(header="verdict"),
             Column(header="reason", folds=True),
         )
         rows = tuple(
             (
                 found.place,
-                *_key(found.configuration),
+                short[found.configuration.model],
+                found.configuration.threads,
+                found.configuration.delegate,
                 None if found.ratio is None else str(found.ratio),
                 found.verdict,
                 _why(found),
@@ -275,7 +277,11 @@ def place_names(places: Sequence[PlaceResult]) -> tuple[str, ...]:
 
 def short_names(summaries: Iterable[Summary]) -> dict[str, str]:
     """Gives names of models without the words that all begin with."""
-    names = tuple(dict.fromkeys(summary.configuration.model for summary in summaries))
+    return _shortened(summary.configuration.model for summary in summaries)
+
+
+def _shortened(models: Iterable[str]) -> dict[str, str]:
+    names = tuple(dict.fromkeys(models))
     return dict(zip(names, map(in_one_line, what_differs(names)), strict=True)) if names else {}
 
 
@@ -292,10 +298,6 @@ def _memory(place: PlaceResult, short: Mapping[str, str]) -> dict[tuple[int, str
         if memory is not None and memory.overall_mb is not None:
             found.setdefault((at.threads, at.delegate), []).append(f"{short[at.model]} {memory.overall_mb:.1f} MB")
     return found
-
-
-def _key(configuration: Configuration) -> tuple[Cell, ...]:
-    return configuration.model, configuration.threads, configuration.delegate
 
 
 def _row(summary: Summary, name: str) -> tuple[Cell, ...]:
