@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from mobile_deploy.device.cores import Core
 from mobile_deploy.device.measurement import Condition, Configuration
 from mobile_deploy.device.records import Record, with_replaced
 from mobile_deploy.device.slow_down import LASTING_FACTOR, find_slow_down
@@ -63,6 +64,20 @@ def heat_signs(condition: Condition, cores: Sequence[int], usual_cap_khz: Mappin
     if worst is not None and shares[worst] < 1 - CLOCK_DROP:
         found.append(f"core {worst} held to {caps[worst] / 1e6:.2f} of {usual_cap_khz[worst] / 1e6:.2f} GHz")
     return tuple(found)
+
+
+def capped_cores(condition: Condition, cores: Iterable[Core]) -> tuple[str, ...]:
+    """Says which cores may not reach the clock that they are built for, at the very start of a session.
+
+    Returns:
+        One clause for each, such as "core 8 is held to 1.50 of 2.91 GHz"; none where clocks are not told.
+    """
+    caps = condition.clock_cap_khz
+    return tuple(
+        f"core {core.index} is held to {caps[core.index] / 1e6:.2f} of {core.max_khz / 1e6:.2f} GHz"
+        for core in cores
+        if core.max_khz and core.index in caps and caps[core.index] < (1 - CLOCK_DROP) * core.max_khz
+    )
 
 
 def usual_caps(records: Iterable[Record]) -> dict[int, int]:

@@ -7,9 +7,10 @@ import random
 import pytest
 from fakes.simulated_phone import EVIDENCE, Heat, SimulatedPhone, measured
 
+from mobile_deploy.device.cores import Core
 from mobile_deploy.device.measurement import Condition, Configuration, Measurement
 from mobile_deploy.device.records import Record
-from mobile_deploy.device.verdicts import clock_share, heat_signs, judged, status_name
+from mobile_deploy.device.verdicts import capped_cores, clock_share, heat_signs, judged, status_name
 
 FLOAT = Configuration(model="float", threads=1)
 INT8 = Configuration(model="int8", threads=1)
@@ -86,6 +87,19 @@ def test_a_lower_cap_on_a_core_that_is_not_in_use_does_not():
 @pytest.mark.parametrize(("khz", "throttled"), [(2_400_000, False), (2_370_000, True)])
 def test_a_cap_counts_from_15_percent_on(khz, throttled):
     assert bool(heat_signs(caps(core7=khz), (), {7: 2_800_000})) == throttled
+
+
+def test_cores_that_are_capped_from_the_start_are_named_with_the_clock_they_are_built_for():
+    cores = (
+        Core(index=0, max_khz=1_704_000),
+        Core(index=4, max_khz=2_367_000),
+        Core(index=7, max_khz=None),
+        Core(index=8, max_khz=2_914_000),
+    )
+    found = capped_cores(caps(core0=1_704_000, core4=2_012_000, core7=300_000, core8=1_500_000), cores)
+    assert found == ("core 8 is held to 1.50 of 2.91 GHz",)
+    assert capped_cores(caps(core4=2_011_000), cores) == ("core 4 is held to 2.01 of 2.37 GHz",)
+    assert capped_cores(Condition(), cores) == ()
 
 
 def ticking(before: dict[int, int], after: dict[int, int], *, centre_ms: float = 10.0, number: int = 0) -> Record:
