@@ -24,9 +24,12 @@ _PROPERTIES = {
     "abis": "ro.product.cpu.abilist",
     "abi": "ro.product.cpu.abi",
 }
+_SERIALS = {"serialno": "ro.serialno", "boot_serialno": "ro.boot.serialno"}
+# What phones say that have no number of their own: android.os.Build.UNKNOWN, and what makers forget to change.
+_NO_SERIALS = ("", "unknown", "0123456789ABCDEF")
 
 _QUESTIONS: Mapping[str, str] = {
-    **{name: f"getprop {key}" for name, key in _PROPERTIES.items()},
+    **{name: f"getprop {key}" for name, key in (_PROPERTIES | _SERIALS).items()},
     "machine": "uname -s; uname -m",
     # With /dev/null grep names the file even where there is only one.
     "cpu": "cd /sys/devices/system/cpu && grep . present online cpu[0-9]*/online cpu[0-9]*/cpu_capacity "
@@ -61,7 +64,8 @@ class PhoneFacts:
     """What a phone tells about itself. A text that it does not tell is empty.
 
     Attributes:
-        serial: Its serial number.
+        serial: What adb calls it; other over USB than over the network.
+        hardware_serial: Its own serial number, the same however it is connected.
         model: Such as "Pixel 8".
         manufacturer: Such as "Google".
         soc: The chip, such as "Google Tensor G3".
@@ -78,6 +82,7 @@ class PhoneFacts:
     """
 
     serial: str
+    hardware_serial: str = ""
     model: str = ""
     manufacturer: str = ""
     soc: str = ""
@@ -106,6 +111,7 @@ class PhoneFacts:
         """Gives it as JSON values, with the cores by cluster."""
         return {
             "serial": self.serial,
+            "hardware_serial": self.hardware_serial,
             "model": self.model,
             "manufacturer": self.manufacturer,
             "soc": self.soc,
@@ -134,6 +140,20 @@ def read_facts(connection: Connection) -> PhoneFacts:
     return facts_from(connection.serial, answers)
 
 
+def hardware_serial(connection: Connection) -> str:
+    """Asks a phone for its own serial number, which is the same however it is connected.
+
+    Returns:
+        The number; empty where the phone has none or does not tell.
+
+    Raises:
+        PhoneLostError: The phone vanished or does not answer.
+        PhoneRefusedError: The phone is there and opens no shell.
+    """
+    questions = {name: f"getprop {key}" for name, key in _SERIALS.items()}
+    return _hardware_serial(ask_all(connection, questions, timeout_s=_ASKING_S, doing="asking for its serial number"))
+
+
 def facts_from(serial: str, answers: Mapping[str, str]) -> PhoneFacts:
     """Reads the answers to `read_facts`'s questions.
 
@@ -144,6 +164,7 @@ def facts_from(serial: str, answers: Mapping[str, str]) -> PhoneFacts:
     said = {name: one_line(answers.get(name, "")) for name in _QUESTIONS}
     return PhoneFacts(
         serial=serial,
+        hardware_serial=_hardware_serial(answers),
         **{name: said[name] for name in ("model", "manufacturer", "platform", "android", "fingerprint", "machine")},
         soc=" ".join(filter(None, (said["soc_maker"], said["soc_model"]))),
         sdk=whole_number(said["sdk"]),
@@ -179,6 +200,11 @@ def parse_free_bytes(listing: str) -> int | None:
     """Reads how much `df -k` says is available; None when it does not."""
     found = _SPACE.search(listing)
     return int(found[1]) * 1024 if found else None
+
+
+def _hardware_serial(answers: Mapping[str, str]) -> str:
+    told = (one_line(answers.get(name, "")) for name in _SERIALS)
+    return next((serial for serial in told if serial not in _NO_SERIALS), "")
 
 
 def _abis(told: str, machine: str) -> tuple[str, ...]:

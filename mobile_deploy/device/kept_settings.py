@@ -12,23 +12,27 @@ from mobile_deploy.device.lock import phone_file
 _TIMEOUT_S = 10.0
 
 
-def keep_settings(serial: str, commands: Sequence[str]) -> None:
+def keep_settings(key: str, commands: Sequence[str]) -> None:
     """Keeps the commands that put settings of a phone back; where they cannot be written, a note must do.
 
     The phone's lock must be held.
 
     Args:
-        serial: The phone's serial number.
+        key: The phone, as for its lock.
         commands: One line each.
     """
     if not commands:
         return
-    with contextlib.suppress(OSError), _file(serial).open("a", encoding="utf-8") as file:
+    with contextlib.suppress(OSError), _file(key).open("a", encoding="utf-8") as file:
         file.writelines(f"{command}\n" for command in commands)
 
 
-def put_kept_settings_back(connection: Connection) -> tuple[str, ...]:
+def put_kept_settings_back(connection: Connection, *, key: str) -> tuple[str, ...]:
     """Puts back what an earlier run could not, because the phone was lost; the phone's lock must be held.
+
+    Args:
+        connection: The phone.
+        key: The phone, as for its lock.
 
     Returns:
         The commands that fail again; they stay kept.
@@ -37,7 +41,7 @@ def put_kept_settings_back(connection: Connection) -> tuple[str, ...]:
         PhoneLostError: The phone vanished again; what is kept stays.
         PhoneRefusedError: It is there and opens no shell.
     """
-    file = _file(connection.serial)
+    file = _file(key)
     try:
         commands = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -49,9 +53,9 @@ def put_kept_settings_back(connection: Connection) -> tuple[str, ...]:
     )
     with contextlib.suppress(OSError):
         file.unlink(missing_ok=True)
-    keep_settings(connection.serial, failed)
+    keep_settings(key, failed)
     return failed
 
 
-def _file(serial: str) -> Path:
-    return phone_file(serial, "settings")
+def _file(key: str) -> Path:
+    return phone_file(key, "settings")

@@ -22,17 +22,18 @@ except ImportError:  # on Windows
 
 
 @contextmanager
-def phone_lock(serial: str) -> Iterator[None]:
+def phone_lock(key: str, *, serial: str = "") -> Iterator[None]:
     """Keeps other processes of this user from measuring on a phone meanwhile.
 
     Args:
-        serial: Its serial number.
+        key: What tells the phone from all others, however it is connected.
+        serial: What adb calls it, for messages; empty where that is the key.
 
     Raises:
         CacheNotWritableError: The lock's file cannot be made.
         PhoneBusyError: Another process, or another thread of this one, has the lock.
     """
-    path = phone_file(serial, "lock")
+    path = phone_file(key, "lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -40,17 +41,17 @@ def phone_lock(serial: str) -> Iterator[None]:
         raise CacheNotWritableError(path=path, problem=reason_in_words(error)) from error
     try:
         if not _lock(descriptor):
-            raise PhoneBusyError(serial=serial)
+            raise PhoneBusyError(serial=serial or key)
         # The file stays: whoever waits for a removed one and whoever makes it anew would both have a lock.
         yield
     finally:
         os.close(descriptor)
 
 
-def phone_file(serial: str, suffix: str) -> Path:
+def phone_file(key: str, suffix: str) -> Path:
     """Gives the path of a file on this machine about one phone, in the folder of all phones' locks."""
-    # Not the serial number itself: it may hold what no file name may.
-    name = sha256_of_bytes(serial.encode(errors="surrogatepass"))[:16]
+    # Not the key itself: it may hold what no file name may.
+    name = sha256_of_bytes(key.encode(errors="surrogatepass"))[:16]
     return cache_directory() / "phones" / f"{name}.{suffix}"
 
 

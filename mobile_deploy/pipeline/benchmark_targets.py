@@ -152,11 +152,13 @@ def open_phone(
     connection, notes, unrestored = Connection(adb=adb, serial=phone.serial), list[str](), list[str]()
     with cleaned_up() as stack:
         stack.enter_context(_unrestored_told(phone.serial, unrestored, notes))
-        stack.enter_context(phone_lock(phone.serial))
-        put_kept_settings_back(connection)
-        stack.callback(keep_settings, phone.serial, unrestored)
         with progress.stage(f"look at {phone.serial}"):
-            facts, condition = read_facts(connection), read_condition(connection)
+            facts = read_facts(connection)
+            key = facts.hardware_serial or phone.serial
+            stack.enter_context(phone_lock(key, serial=phone.serial))
+            unrestored += put_kept_settings_back(connection, key=key)
+            stack.callback(keep_settings, key, unrestored)
+            condition = read_condition(connection)
         notes += _check_ready(facts, condition, models, force=wishes.force)
         if facts.sdk is not None:
             awake = None if not facts.wakefulness else facts.wakefulness == "Awake"

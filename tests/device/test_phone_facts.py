@@ -11,7 +11,7 @@ from fakes.phone.system_files import Cluster
 from mobile_deploy.device.adb import find_adb
 from mobile_deploy.device.connection import LONGEST_SCRIPT_BYTES, Connection
 from mobile_deploy.device.cores import Core, cores_for
-from mobile_deploy.device.facts import facts_from, parse_cores, parse_free_bytes, read_facts
+from mobile_deploy.device.facts import facts_from, hardware_serial, parse_cores, parse_free_bytes, read_facts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake phone is a Unix machine")
 
@@ -42,6 +42,31 @@ def test_a_phone_tells_what_it_is_in_one_call(fake_phone, dialect):
     assert all(core.online for core in facts.cores)
     assert len(phone.shell_log) == 1
     assert len(phone.shell_log[0].encode()) <= LONGEST_SCRIPT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"ro.serialno": "38211FDJH0012", "ro.boot.serialno": "other"}, "38211FDJH0012"),
+        ({"ro.boot.serialno": "38211FDJH0012"}, "38211FDJH0012"),
+        ({"ro.serialno": "unknown", "ro.boot.serialno": "38211FDJH0012"}, "38211FDJH0012"),
+        ({"ro.serialno": "0123456789ABCDEF"}, ""),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_a_phone_has_a_serial_number_of_its_own_however_it_is_connected(fake_phone, properties, expected):
+    phone = fake_phone()
+    for name, value in properties.items():
+        phone.set_property(name, value)
+    facts = facts_of(phone)
+    assert facts.hardware_serial == facts.to_json()["hardware_serial"] == expected
+    assert hardware_serial(Connection(adb=find_adb(), serial=phone.serial)) == expected
+    assert len(phone.shell_log) == 2
+
+
+def test_a_linux_box_has_no_serial_number_of_its_own(fake_phone):
+    assert hardware_serial(Connection(adb=find_adb(), serial=fake_phone(linux=True).serial)) == ""
 
 
 def test_cores_that_are_asleep_are_known_by_the_kernels_lists(fake_phone):

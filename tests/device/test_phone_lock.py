@@ -47,6 +47,15 @@ def test_a_phone_that_another_process_measures_on_is_busy():
             pass
 
 
+def test_a_phone_is_locked_by_its_key_and_named_as_adb_calls_it():
+    with (
+        phone_lock("38211FDJH0012", serial="38211FDJH0012"),
+        pytest.raises(PhoneBusyError, match=r"phone '192\.168\.1\.5:5555'"),
+        phone_lock("38211FDJH0012", serial="192.168.1.5:5555"),
+    ):
+        pass
+
+
 def test_a_killed_process_keeps_nobody_out():
     with holder("R58M") as process:
         process.kill()

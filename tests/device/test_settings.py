@@ -15,6 +15,7 @@ from mobile_deploy.device.settings import fixed_performance, screen_on
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake phone is a Unix machine")
 
+KEY = "38211FDJH0012"
 STAY_ON = "stay_on_while_plugged_in"
 
 
@@ -132,11 +133,11 @@ def cache(monkeypatch, tmp_path):
 def test_what_is_kept_is_put_back_once(fake_phone):
     phone = fake_phone()
     connection = connect(phone)
-    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
-    assert put_kept_settings_back(connection) == ()
+    keep_settings(KEY, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
+    assert put_kept_settings_back(connection, key=KEY) == ()
     assert phone.setting(STAY_ON) == "3"
     phone.set_setting(STAY_ON, "0")
-    assert put_kept_settings_back(connection) == ()
+    assert put_kept_settings_back(connection, key=KEY) == ()
     assert phone.setting(STAY_ON) == "0"
 
 
@@ -145,11 +146,11 @@ def test_what_fails_again_stays_kept_and_is_told(fake_phone):
     phone = fake_phone()
     connection = connect(phone)
     works = (phone.folder / "bin/settings").read_text()
-    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
+    keep_settings(KEY, [f"settings put global {STAY_ON} 3", "input keyevent 223"])
     phone.write_program("settings", "#!/bin/sh\nexit 1\n")
-    assert put_kept_settings_back(connection) == (f"settings put global {STAY_ON} 3",)
+    assert put_kept_settings_back(connection, key=KEY) == (f"settings put global {STAY_ON} 3",)
     phone.write_program("settings", works)
-    assert put_kept_settings_back(connection) == ()
+    assert put_kept_settings_back(connection, key=KEY) == ()
     assert phone.setting(STAY_ON) == "3"
 
 
@@ -157,11 +158,11 @@ def test_what_fails_again_stays_kept_and_is_told(fake_phone):
 def test_what_a_phone_that_is_lost_again_keeps_stays_kept(fake_phone):
     phone = fake_phone()
     connection = connect(phone)
-    keep_settings(phone.serial, [f"settings put global {STAY_ON} 3"])
+    keep_settings(KEY, [f"settings put global {STAY_ON} 3"])
     phone.vanish()
     with pytest.raises(PhoneLostError):
-        put_kept_settings_back(connection)
-    assert phone_file(phone.serial, "settings").read_text() == f"settings put global {STAY_ON} 3\n"
+        put_kept_settings_back(connection, key=KEY)
+    assert phone_file(KEY, "settings").read_text() == f"settings put global {STAY_ON} 3\n"
 
 
 class ShellThatRefuses:
