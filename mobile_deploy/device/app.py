@@ -18,6 +18,7 @@ from mobile_deploy.device.deadline import longest_s
 from mobile_deploy.device.facts import PhoneFacts
 from mobile_deploy.device.failures import AppMissingError, RunFailedError, RunTimedOutError
 from mobile_deploy.device.measurement import Clock, Condition, Configuration, Measurement, RunRequest, SystemClock
+from mobile_deploy.device.settings import keep_awake
 from mobile_deploy.errors import BadOptionError, MobileDeployError
 
 _STEP_S = 20.0
@@ -125,8 +126,10 @@ class AppTarget:
         return ()
 
     def condition(self) -> Condition:
-        """Says how the phone is now."""
-        return read_condition(self._connection)
+        """Says how the phone is now, and switches its screen on again if that went off."""
+        condition = read_condition(self._connection)
+        keep_awake(self._connection, condition)
+        return condition
 
     def to_json(self) -> dict[str, Any]:
         """Gives what identifies the phone, the app and, after the first run, the runtime in it."""

@@ -18,6 +18,7 @@ _QUESTIONS: Mapping[str, str] = {
     "caps": f"{_CLOCKS}/scaling_max_freq /dev/null",
     "ticks": f"{_CLOCKS}/stats/time_in_state /dev/null",
     "zones": f"grep . {_ZONES}/type {_ZONES}/temp /dev/null",
+    "power": "dumpsys power | grep mWakefulness=",
 }
 
 SENSORS: Mapping[int, str] = {
@@ -42,6 +43,8 @@ _READING = re.compile(r"Temperature\{mValue=([-+.\w]+), mType=(-?\d+),")
 _BATTERY = re.compile(r"^\s*(level|scale|temperature|present): (-?\d{1,9}|true|false)\s*$", re.MULTILINE)
 _CLOCK = re.compile(r"^cpu(\d{1,4})/cpufreq/scaling_max_freq:(\d{1,12})$", re.MULTILINE)
 _TIME = re.compile(r"^cpu(\d{1,4})/cpufreq/stats/time_in_state:(\d{1,12})\s+(\d{1,18})\s*$", re.MULTILINE)
+_WAKEFULNESS = re.compile(r"^\s*mWakefulness=(\w+)", re.MULTILINE)
+_AWAKE = "Awake"  # Source: `dumpsys power`; the others are Asleep, Dreaming and Dozing.
 _ZONE = re.compile(r"thermal_zone(\d+)/(type|temp):([^\n]*)$", re.MULTILINE)
 
 
@@ -63,6 +66,7 @@ def condition_from(answers: Mapping[str, str]) -> Condition:
     thermal, battery = answers.get("thermal", ""), answers.get("battery", "")
     status = _STATUS.search(thermal)
     temperatures = {**_battery_temperature(battery), **parse_thermal_service(thermal)}
+    wakefulness = _WAKEFULNESS.search(answers.get("power", ""))
     ticks: dict[int, dict[int, int]] = {}
     for core, khz, ticked in _TIME.findall(answers.get("ticks", "")):
         ticks.setdefault(int(core), {})[int(khz)] = int(ticked)
@@ -72,6 +76,7 @@ def condition_from(answers: Mapping[str, str]) -> Condition:
         battery_percent=_battery_percent(battery),
         clock_cap_khz={int(core): int(khz) for core, khz in _CLOCK.findall(answers.get("caps", ""))},
         ticks=ticks,
+        awake=wakefulness[1] == _AWAKE if wakefulness else None,
     )
 
 

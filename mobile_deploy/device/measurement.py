@@ -153,6 +153,7 @@ class Condition:
         battery_percent: Charge.
         clock_cap_khz: Highest clock that each core may take now, by core.
         ticks: Time that each core has spent at each clock since it started, in 10 ms: by core, by kHz.
+        awake: Whether its screen is on.
     """
 
     thermal_status: int | None = None
@@ -160,6 +161,7 @@ class Condition:
     battery_percent: float | None = None
     clock_cap_khz: Mapping[int, int] = field(default_factory=dict)
     ticks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    awake: bool | None = None
 
     @property
     def hottest_c(self) -> float | None:

@@ -14,6 +14,7 @@ from mobile_deploy.device.facts import PhoneFacts
 from mobile_deploy.device.failures import RunTimedOutError, ToolUnfitError
 from mobile_deploy.device.measurement import Condition, Configuration, Measurement, RunRequest
 from mobile_deploy.device.private_folder import PrivateFolder
+from mobile_deploy.device.settings import keep_awake
 from mobile_deploy.device.tool import ToolAbilities, arguments, probe
 from mobile_deploy.device.tool_log import parse_log
 
@@ -111,12 +112,14 @@ class PhoneTarget:
         return cores_for(self._facts.cores, threads)
 
     def condition(self) -> Condition:
-        """Says how hot, charged and fast it is now.
+        """Says how hot, charged and fast it is now, and switches its screen on again if that went off.
 
         Raises:
             PhoneLostError: It no longer answers.
         """
-        return read_condition(self._folder.connection)
+        condition = read_condition(self._folder.connection)
+        keep_awake(self._folder.connection, condition)
+        return condition
 
     def run(self, request: RunRequest) -> Measurement:
         """Runs one process to its end.

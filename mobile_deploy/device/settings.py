@@ -8,12 +8,14 @@ from typing import Protocol
 
 from mobile_deploy.device.connection import Connection
 from mobile_deploy.device.failures import PhoneRefusedError
+from mobile_deploy.device.measurement import Condition
 from mobile_deploy.errors import MobileDeployError
 
 _TIMEOUT_S = 10.0
 _STAY_ON = "stay_on_while_plugged_in"
 # Source: android.view.KeyEvent, KEYCODE_WAKEUP and KEYCODE_SLEEP.
 _WAKE, _SLEEP = "input keyevent 224", "input keyevent 223"
+_WAKING = "waking its screen"
 _RESTORING = "putting its settings back"
 _FIXED = "cmd power set-fixed-performance-mode-enabled"
 
@@ -40,8 +42,23 @@ def screen_on(connection: Connection, *, was_awake: bool | None, unrestored: Unr
     if was_awake is False:
         back.append(_SLEEP)
     with _put_back(connection, back, unrestored):
-        connection.shell(f"svc power stayon true; {_WAKE}", timeout_s=_TIMEOUT_S, doing="wake its screen")
+        connection.shell(f"svc power stayon true; {_WAKE}", timeout_s=_TIMEOUT_S, doing=_WAKING)
         yield
+
+
+def keep_awake(connection: Connection, condition: Condition) -> None:
+    """Switches the screen on again where it went off; a phone that is not charging keeps none on.
+
+    Args:
+        connection: The phone.
+        condition: How it is; where it does not tell, or is awake, nothing is done.
+
+    Raises:
+        PhoneLostError: The phone vanished or does not answer.
+        PhoneRefusedError: The phone is there and opens no shell.
+    """
+    if condition.awake is False:
+        connection.shell(_WAKE, timeout_s=_TIMEOUT_S, doing=_WAKING)
 
 
 @contextmanager

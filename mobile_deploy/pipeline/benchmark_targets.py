@@ -161,8 +161,7 @@ def open_phone(
             condition = read_condition(connection)
         notes += _check_ready(facts, condition, models, force=wishes.force)
         if facts.sdk is not None:
-            awake = None if not facts.wakefulness else facts.wakefulness == "Awake"
-            stack.enter_context(screen_on(connection, was_awake=awake, unrestored=unrestored))
+            stack.enter_context(screen_on(connection, was_awake=condition.awake, unrestored=unrestored))
         if wishes.fixed_performance:
             stack.enter_context(fixed_performance(connection, unrestored=unrestored))
             notes.append("the clocks are held steady below their peak: latencies are not the best this phone can do")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
+from mobile_deploy.device.adb import find_adb
 from mobile_deploy.device.app import AppTarget, ModelOnPhone, app_version
-from mobile_deploy.device.connection import ShellAnswer
+from mobile_deploy.device.connection import Connection, ShellAnswer
 from mobile_deploy.device.facts import PhoneFacts
 from mobile_deploy.device.failures import AppMissingError, PhoneLostError, RunFailedError, RunTimedOutError
 from mobile_deploy.device.measurement import Configuration, RunRequest
@@ -296,3 +298,12 @@ def test_a_missing_app_is_named_with_the_way_around_it(code):
     ) as caught:
         app_version(PackageList(ShellAnswer(code=code, output=""), ""))
     assert "--via app" in caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake phone is a Unix machine")
+def test_a_screen_that_went_off_is_switched_on_again(fake_phone):
+    phone = fake_phone()
+    connection = Connection(adb=find_adb(), serial=phone.serial)
+    target = AppTarget(connection, PhoneFacts(serial=phone.serial), version="1.2", models={})
+    assert target.condition().awake is False
+    assert phone.wakefulness() == "Awake"

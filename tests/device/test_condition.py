@@ -51,6 +51,7 @@ def test_a_phone_tells_heat_and_clocks_in_one_call(fake_phone, dialect):
     assert found.clock_cap_khz[4] == 2_367_000
     assert found.ticks[8] == {300_000: 90_000, 1_457_000: 500, 2_914_000: 1000}
     assert len(found.ticks) == 9
+    assert found.awake is False
     assert len(phone.shell_log) == 1
     assert len(phone.shell_log[0].encode()) <= LONGEST_SCRIPT_BYTES
 
@@ -102,6 +103,20 @@ def test_status_and_battery_are_read():
 )
 def test_a_phone_without_a_battery_has_no_charge(battery):
     assert condition_from({"battery": battery}).battery_percent is None
+
+
+@pytest.mark.parametrize(
+    ("power", "awake"),
+    [
+        ("  mWakefulness=Awake", True),
+        ("mWakefulness=Asleep\n    mWakefulness=Awake", False),
+        ("  mWakefulness=Dozing", False),
+        ("mWakefulnessChanging=false", None),
+        ("", None),
+    ],
+)
+def test_a_screen_that_is_off_is_seen(power, awake):
+    assert condition_from({"power": power}).awake is awake
 
 
 def test_zones_are_thousandths_of_a_degree_and_may_lie():

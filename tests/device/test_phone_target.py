@@ -123,6 +123,22 @@ def test_a_phone_that_hides_where_it_ran_casts_doubt_as_well():
     assert target.run(REQUEST).doubts == ("the phone does not tell on which cores it ran",)
 
 
+def test_a_screen_that_went_off_is_switched_on_again_and_one_that_is_on_left_alone(open_target):
+    phone, target = open_target()
+    assert target.condition().awake is False
+    assert phone.wakefulness() == "Awake"
+    before = len(phone.shell_log)
+    assert target.condition().awake is True
+    assert len(phone.shell_log) == before + 1
+
+
+def test_a_box_without_a_screen_is_only_looked_at(open_target):
+    phone, target = open_target(linux=True)
+    before = len(phone.shell_log)
+    assert target.condition().awake is None
+    assert len(phone.shell_log) == before + 1
+
+
 def test_each_process_has_a_result_file_of_its_own(open_target):
     phone, target = open_target()
     target.run(REQUEST)

@@ -42,9 +42,11 @@ def test_a_phone_that_is_measured_under_another_name_is_busy(phone):
 
 def test_settings_that_were_kept_under_another_name_are_put_back(phone):
     with phone_lock(OWN):
-        keep_settings(OWN, ["settings put global stay_on_while_plugged_in 3"])
+        keep_settings(OWN, ["settings put global stay_on_while_plugged_in 3", "input keyevent 223"])
+    phone.set_service("power", "mWakefulness=Awake")  # as the lost run left it
     measure(phone)
     assert phone.setting("stay_on_while_plugged_in") == "3"
+    assert phone.wakefulness() == "Asleep"
 
 
 def test_settings_that_are_lost_with_the_phone_are_kept_under_its_own_number(phone, tmp_path):
