@@ -72,7 +72,8 @@ class PhoneFacts:
         platform: The board's code name, such as "zuma".
         android: Android's version, such as "14".
         sdk: Android's API level; None when it is not told.
-        abis: What its programs are built for, best first, as Android names it: "arm64-v8a", "x86_64".
+        abis: What its programs are built for, best first: on Android by its names, such as "arm64-v8a", elsewhere what
+            `uname -m` says, such as "aarch64".
         fingerprint: The build of its system.
         machine: Kernel and machine, such as "Linux aarch64".
         cores: Its cores by number; empty when they are not told.
@@ -158,7 +159,7 @@ def facts_from(serial: str, answers: Mapping[str, str]) -> PhoneFacts:
     """Reads the answers to `read_facts`'s questions.
 
     Args:
-        serial: The phone's serial number.
+        serial: What adb calls the phone.
         answers: What each command printed, by the name of the question; missing ones count as unanswered.
     """
     said = {name: one_line(answers.get(name, "")) for name in _QUESTIONS}
@@ -168,7 +169,7 @@ def facts_from(serial: str, answers: Mapping[str, str]) -> PhoneFacts:
         **{name: said[name] for name in ("model", "manufacturer", "platform", "android", "fingerprint", "machine")},
         soc=" ".join(filter(None, (said["soc_maker"], said["soc_model"]))),
         sdk=whole_number(said["sdk"]),
-        abis=_abis(said["abis"] or said["abi"], said["machine"]),
+        abis=_abis(said["abis"] or said["abi"], said["machine"], is_android=whole_number(said["sdk"]) is not None),
         cores=parse_cores(answers.get("cpu", "")),
         free_bytes=parse_free_bytes(answers.get("space", "")),
         power_saver={"1": True, "0": False}.get(said["low_power"]),
@@ -207,9 +208,10 @@ def _hardware_serial(answers: Mapping[str, str]) -> str:
     return next((serial for serial in told if serial not in _NO_SERIALS), "")
 
 
-def _abis(told: str, machine: str) -> tuple[str, ...]:
+def _abis(told: str, machine: str, *, is_android: bool) -> tuple[str, ...]:
     names = tuple(name for name in re.split(r"[,\s]+", told) if name)
-    guess = _ABIS_BY_MACHINE.get(machine.rpartition(" ")[2])
+    processor = machine.rpartition(" ")[2]
+    guess = _ABIS_BY_MACHINE.get(processor, "") if is_android else processor
     return names or ((guess,) if guess else ())
 
 

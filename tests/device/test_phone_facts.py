@@ -117,8 +117,9 @@ def test_properties_are_shown_harmless_and_never_run(fake_phone, tmp_path, monke
     [
         ({"abis": "arm64-v8a,armeabi-v7a,armeabi"}, ("arm64-v8a", "armeabi-v7a", "armeabi")),
         ({"abi": "armeabi-v7a", "machine": "Linux\naarch64"}, ("armeabi-v7a",)),
-        ({"machine": "Linux\naarch64"}, ("arm64-v8a",)),
-        ({"machine": "Linux\nsparc64"}, ()),
+        ({"machine": "Linux\naarch64", "sdk": "34"}, ("arm64-v8a",)),
+        ({"machine": "Linux\nsparc64", "sdk": "34"}, ()),
+        ({"machine": "Linux\naarch64"}, ("aarch64",)),
         ({}, ()),
     ],
 )

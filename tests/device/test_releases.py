@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fakes.file_server import FileServer, closed_port_url
 
+from mobile_deploy.device.facts import facts_from
 from mobile_deploy.device.releases import ToolNotFetchedError, ToolNotPublishedError, fetch_tool
 from mobile_deploy.errors import CachedFileChangedError, CacheNotWritableError
 
@@ -63,6 +64,21 @@ def test_each_kind_of_phone_has_its_own(server, abi, android, folder, machine):
     server.files[f"/2.1.0/{folder}/benchmark_model"] = program(machine)
     tool = fetch_tool(abi, android=android, version="2.1.0")
     assert tool.url == f"{server.url}/2.1.0/{folder}/benchmark_model"
+
+
+@pytest.mark.parametrize(
+    ("answers", "folder", "machine"),
+    [
+        ({"machine": "Linux\naarch64"}, "linux_arm64", 183),
+        ({"machine": "Linux\nx86_64"}, "linux_x86_64", 62),
+        ({"machine": "Linux\naarch64", "sdk": "34"}, "android_arm64", 183),
+    ],
+)
+def test_what_a_phone_says_of_itself_leads_to_its_program(server, answers, folder, machine):
+    server.files[f"/2.2.0/{folder}/benchmark_model"] = program(machine)
+    facts = facts_from("X", answers)
+    tool = fetch_tool(facts.abis[0], android=facts.sdk is not None)
+    assert tool.url == f"{server.url}/2.2.0/{folder}/benchmark_model"
 
 
 def test_a_mirror_can_be_named_in_the_call_too(server, monkeypatch):
