@@ -34,6 +34,8 @@ _QUESTIONS: Mapping[str, str] = {
     # With /dev/null grep names the file even where there is only one.
     "cpu": "cd /sys/devices/system/cpu && grep . present online cpu[0-9]*/online cpu[0-9]*/cpu_capacity "
     "cpu[0-9]*/cpufreq/cpuinfo_max_freq /dev/null",
+    "governors": "grep -h . /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor",
+    "charging": "dumpsys battery | grep powered:",
     "space": f'for base in {" ".join(BASES)}; do [ -w "$base" ] && df -k "$base" && break; done',
     "low_power": "settings get global low_power",
     "power": "dumpsys power | grep mWakefulness=",
@@ -54,6 +56,8 @@ Source: developer.android.com/ndk/guides/abis.
 
 _ASKING_S = 30.0
 _MOST_CORES = 1024
+_MOST_GOVERNORS = 16
+_POWERED = re.compile(r"^[\w ]* powered: (true|false)\s*$", re.MULTILINE)
 _SPACE = re.compile(r"\s\d+\s+\d+\s+(\d+)\s+\d+%")
 _CPU_FILE = re.compile(r"^cpu(\d{1,4})/(?:cpufreq/)?(\w+):(\d{1,12})$", re.MULTILINE | re.ASCII)
 _CPU_LIST = re.compile(r"^(present|online):([\d,-]{1,200})$", re.MULTILINE | re.ASCII)
@@ -77,6 +81,8 @@ class PhoneFacts:
         fingerprint: The build of its system.
         machine: Kernel and machine, such as "Linux aarch64".
         cores: Its cores by number; empty when they are not told.
+        governors: What steers the clocks of its cores, each kind once, such as "sched_pixel"; empty when not told.
+        charging: Whether it is on a charger; None when it is not told.
         free_bytes: Space for models and tools; None when it is not told.
         power_saver: Whether it saves power at the cost of speed; None when it is not told.
         wakefulness: "Awake", "Asleep", "Dozing".
@@ -94,6 +100,8 @@ class PhoneFacts:
     fingerprint: str = ""
     machine: str = ""
     cores: tuple[Core, ...] = ()
+    governors: tuple[str, ...] = ()
+    charging: bool | None = None
     free_bytes: int | None = None
     power_saver: bool | None = None
     wakefulness: str = ""
@@ -124,6 +132,8 @@ class PhoneFacts:
             "machine": self.machine,
             "clusters": [cluster.to_json() for cluster in clusters(self.cores)],
             "offline_cores": [core.index for core in self.cores if not core.online],
+            "governors": list(self.governors),
+            "charging": self.charging,
             "free_bytes": self.free_bytes,
             "power_saver": self.power_saver,
             "wakefulness": self.wakefulness,
@@ -171,6 +181,10 @@ def facts_from(serial: str, answers: Mapping[str, str]) -> PhoneFacts:
         sdk=whole_number(said["sdk"]),
         abis=_abis(said["abis"] or said["abi"], said["machine"], is_android=whole_number(said["sdk"]) is not None),
         cores=parse_cores(answers.get("cpu", "")),
+        governors=tuple(sorted({one_line(name) for name in answers.get("governors", "").splitlines()}))[
+            :_MOST_GOVERNORS
+        ],
+        charging=_charging(answers.get("charging", "")),
         free_bytes=parse_free_bytes(answers.get("space", "")),
         power_saver={"1": True, "0": False}.get(said["low_power"]),
         wakefulness=said["power"].partition("mWakefulness=")[2].split(" ")[0],
@@ -201,6 +215,11 @@ def parse_free_bytes(listing: str) -> int | None:
     """Reads how much `df -k` says is available; None when it does not."""
     found = _SPACE.search(listing)
     return int(found[1]) * 1024 if found else None
+
+
+def _charging(dump: str) -> bool | None:
+    chargers = _POWERED.findall(dump)
+    return "true" in chargers if chargers else None
 
 
 def _hardware_serial(answers: Mapping[str, str]) -> str:

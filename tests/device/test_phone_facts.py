@@ -37,6 +37,7 @@ def test_a_phone_tells_what_it_is_in_one_call(fake_phone, dialect):
     assert facts.fingerprint.endswith(":user/release-keys")
     assert (facts.machine, facts.free_bytes) == ("Linux aarch64", 12_345_678_848)
     assert (facts.power_saver, facts.wakefulness) == (False, "Asleep")
+    assert (facts.governors, facts.charging) == (("sched_pixel",), True)
     assert [core.max_khz for core in facts.cores] == [1_704_000] * 4 + [2_367_000] * 4 + [2_914_000]
     assert [core.capacity for core in facts.cores] == [160] * 4 + [549] * 4 + [1024]
     assert all(core.online for core in facts.cores)
@@ -78,6 +79,20 @@ def test_cores_that_are_asleep_are_known_by_the_kernels_lists(fake_phone):
     assert facts.to_json()["offline_cores"] == [5, 7]
 
 
+def test_each_governor_is_named_once_and_a_phone_off_its_charger_says_so(fake_phone):
+    phone = fake_phone()
+    phone.battery(charging=False)
+    for core in (3, 8):
+        (phone.here("/sys/devices/system/cpu") / f"cpu{core}/cpufreq/scaling_governor").write_text("performance\n")
+    told = facts_of(phone).to_json()
+    assert (told["governors"], told["charging"]) == (["performance", "sched_pixel"], False)
+
+
+@pytest.mark.parametrize("charger", ["AC", "USB", "Wireless", "Dock"])
+def test_a_phone_on_any_charger_is_charging(charger):
+    assert facts_from("X", {"charging": f"  Max powered: 5\n  {charger} powered: true\n  X powered: false"}).charging
+
+
 def test_power_saver_is_seen(fake_phone):
     phone = fake_phone()
     phone.set_setting("low_power", "1")
@@ -91,6 +106,7 @@ def test_a_linux_box_that_tells_nearly_nothing_is_borne(fake_phone):
     assert (facts.name, facts.abis) == ("Linux x86_64", ("x86_64",))
     assert (facts.model, facts.android, facts.sdk, facts.power_saver, facts.wakefulness) == ("", "", None, None, "")
     assert cores_for(facts.cores, 1) == ()
+    assert (facts.governors, facts.charging) == ((), None)
     assert facts.free_bytes
 
 
