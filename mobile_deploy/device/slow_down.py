@@ -8,7 +8,7 @@ found in 99.5 % of them, or more. Smaller losses are left to the other kinds of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from statistics import median
@@ -27,8 +27,13 @@ LASTING_SHARE = 0.8
 LEAST_RUNS = 4
 """Least number of times before the moment, and after it; fewer can be slow by chance."""
 
+MOST_SPLITS = 100
+"""About how many moments are looked at in long sessions, before those near the best of them are."""
+
 Times = Sequence[tuple[Configuration, float]]
 """Configuration and time in ms of each process, in the order they were run."""
+
+_Logarithms = Sequence[tuple[int, float]]  # with the number of the configuration, which hashes faster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,34 +61,49 @@ def find_slow_down(times: Times) -> SlowDown | None:
     Returns:
         The moment; None if the times tell of no lasting slow-down, or are too few to tell.
     """
-    logarithms = [(configuration, log(centre_ms)) for configuration, centre_ms in times]
+    names = list(dict.fromkeys(configuration for configuration, _ in times))
+    numbers = {configuration: number for number, configuration in enumerate(names)}
+    logarithms = [(numbers[configuration], log(centre_ms)) for configuration, centre_ms in times]
+    splits = range(LEAST_RUNS, len(times) - LEAST_RUNS + 1)
+    step = max(1, len(splits) // MOST_SPLITS)
+    # Those near the end are all looked at: a few slow processes there are few of what an earlier moment parts off.
+    best = _best({*splits[::step], *splits[-step:]}, logarithms)
+    if best is None:
+        return None
+    if step > 1:
+        near = range(max(splits[0], best[1] - step), min(splits[-1], best[1] + step) + 1)
+        best = _best(near, logarithms) or best
+    _, since, usual = best
+    return SlowDown(since=since, usual_ms={names[number]: exp(value) for number, value in usual.items()})
+
+
+def _best(splits: Iterable[int], logarithms: _Logarithms) -> tuple[float, int, Mapping[int, float]] | None:
+    """Gives the moment that parts best, after its cost, with the usual ones; None if none is a slow-down."""
     found = [
         (cost, split, usual)
-        for split in range(LEAST_RUNS, len(times) - LEAST_RUNS + 1)
+        for split in sorted(splits)
         for cost, usual in _parted(logarithms[:split], logarithms[split:])
     ]
-    if not found:
-        return None
-    _, since, usual = min(found, key=lambda part: part[0])
-    return SlowDown(since=since, usual_ms={configuration: exp(value) for configuration, value in usual.items()})
+    return min(found, key=lambda part: part[0], default=None)
 
 
-def _parted(early: Times, late: Times) -> list[tuple[float, Mapping[Configuration, float]]]:
+def _parted(early: _Logarithms, late: _Logarithms) -> list[tuple[float, Mapping[int, float]]]:
     """Gives how well a moment parts logarithms of times, with the usual ones; nothing if no slow-down lies there."""
     usual = _usual(early)
-    rises = [value - usual[configuration] for configuration, value in late if configuration in usual]
+    rises = [value - usual[number] for number, value in late if number in usual]
     if len(rises) < LEAST_RUNS:
         return []
     rise = median(rises)
-    lasting = sum(value > log(LASTING_FACTOR) for value in rises)
+    least = log(LASTING_FACTOR)
+    lasting = sum(value > least for value in rises)
     if rise < log(SLOW_DOWN) or lasting < LASTING_SHARE * len(rises):
         return []
-    cost = sum(abs(value - usual[configuration]) for configuration, value in early)
+    cost = sum(abs(value - usual[number]) for number, value in early)
     return [(cost + sum(abs(value - rise) for value in rises), usual)]
 
 
-def _usual(early: Times) -> dict[Configuration, float]:
-    groups: dict[Configuration, list[float]] = {}
-    for configuration, value in early:
-        groups.setdefault(configuration, []).append(value)
-    return {configuration: median(values) for configuration, values in groups.items()}
+def _usual(early: _Logarithms) -> dict[int, float]:
+    groups: dict[int, list[float]] = {}
+    for number, value in early:
+        groups.setdefault(number, []).append(value)
+    return {number: median(values) for number, values in groups.items()}

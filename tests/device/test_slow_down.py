@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from mobile_deploy.device.slow_down import find_slow_down
 
 FLOAT = Configuration(model="float", threads=1)
 INT8 = Configuration(model="int8", threads=1)
+LOADED = 3.0  # how much slower a busy machine may be
 USUAL_MS = {FLOAT: 20.0, INT8: 5.0}
 
 
@@ -53,9 +55,9 @@ def test_anything_less_is_none(factors):
     assert find_slow_down(times(*factors)) is None
 
 
-def noisy_times(numbers: random.Random, *, noise: float, slow_after: int, slow: float = 1.0):
+def noisy_times(numbers: random.Random, *, noise: float, slow_after: int, slow: float = 1.0, rounds: int = 5):
     found = []
-    for _ in range(5):
+    for _ in range(rounds):
         order = [*USUAL_MS]
         numbers.shuffle(order)
         for configuration in order:
@@ -77,3 +79,24 @@ def test_a_fall_to_two_thirds_of_the_clock_is_found_in_99_of_100_sessions(noise)
     numbers = random.Random(0)
     sessions = [noisy_times(numbers, noise=noise, slow_after=numbers.randint(4, 6), slow=1.5) for _ in range(1000)]
     assert sum(find_slow_down(session) is not None for session in sessions) >= 990
+
+
+@pytest.mark.parametrize("since", [5, 40, 777, 1500, 1960, 1990])
+def test_the_moment_is_found_to_a_few_processes_in_a_long_session_too(since):
+    times = noisy_times(random.Random(since), noise=0.03, slow_after=since, slow=1.5, rounds=1000)
+    assert abs(find_slow_down(times).since - since) <= 2
+
+
+@pytest.mark.parametrize("slow", [1.0, 1.5])
+def test_a_long_session_takes_no_long_time(slow):
+    times = noisy_times(random.Random(0), noise=0.03, slow_after=1000, slow=slow, rounds=1000)
+    begin = time.process_time()
+    find_slow_down(times)
+    assert time.process_time() - begin < 0.3 * LOADED
+
+
+def test_long_sessions_without_a_slow_down_give_no_finding():
+    numbers = random.Random(0)
+    assert [find_slow_down(noisy_times(numbers, noise=0.06, slow_after=900, rounds=400)) for _ in range(20)] == [
+        None
+    ] * 20
