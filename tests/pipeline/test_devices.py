@@ -163,7 +163,7 @@ def test_a_phone_that_vanishes_while_it_is_looked_at_is_lost_and_the_others_stay
     assert found[there.serial].state == "ready"
     lost = found[gone.serial]
     assert lost.state == "lost"
-    assert "was lost during asking what it is" in lost.remedies[0]
+    assert "was lost while asking what it is" in lost.remedies[0]
     assert "check the cable" in lost.remedies[1]
 
 
@@ -210,6 +210,7 @@ def test_hostile_serial_numbers_are_shown_and_never_run(stub_adb, home, serial):
     stub_adb(f"List of devices attached\\n{serial}\\tdevice\\nR5\\t\\\\033[31mstrange\\n")
     result = list_devices()
     assert len(result.devices) == 2
+    assert all((device.serial + device.state).isprintable() for device in result.devices)
     assert "\x1b" not in str(result) + json.dumps(result.to_json()) + "".join(result.remedies())
     assert not list(home.rglob("canary"))
 
