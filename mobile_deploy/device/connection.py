@@ -76,7 +76,7 @@ class Connection:
         Args:
             script: For the phone's sh. Everything in it that is not our own must be quoted by `shlex.quote`.
             timeout_s: The deadline in seconds.
-            doing: What it is for, as in "the phone was lost during ...".
+            doing: What it is for, such as "pushing model-0.tflite".
 
         Raises:
             PhoneLostError: The phone vanished or does not answer in time.

@@ -27,9 +27,7 @@ class NoPhoneError(EnvironmentMissingError):
         self.connected = tuple(connected)
         named = "no phone is connected" if serial is None else f"no phone {serial!r} is connected"
         there = f"; connected: {', '.join(map(repr, self.connected))}" if self.connected else ""
-        super().__init__(
-            f"{named}{there}", hint="connect one by USB and switch on Developer options > USB debugging"
-        )
+        super().__init__(f"{named}{there}", hint="connect one by USB and switch on Developer options > USB debugging")
 
 
 class PhoneNotUsableError(EnvironmentMissingError):
@@ -130,14 +128,14 @@ class PhoneLostError(ToolFailedError):
 
     Attributes:
         serial: The phone.
-        doing: What was being done, such as "push model.tflite".
+        doing: What was being done, such as "pushing model-0.tflite".
     """
 
     def __init__(self, *, serial: str, doing: str, problem: str) -> None:
         self.serial = serial
         self.doing = doing
         super().__init__(
-            f"phone {serial!r} was lost during {doing}: {problem}",
+            f"phone {serial!r} was lost while {doing}: {problem}",
             hint="check the cable, unlock the phone and run the same command again",
         )
 
@@ -148,7 +146,7 @@ class PhoneRefusedError(ToolFailedError):
     def __init__(self, *, serial: str, doing: str, problem: str, hint: str = "") -> None:
         self.serial = serial
         self.doing = doing
-        super().__init__(f"phone {serial!r} refused to {doing}: {problem}", hint=hint or "run: mobile-deploy devices")
+        super().__init__(f"phone {serial!r} refused {doing}: {problem}", hint=hint or "run: mobile-deploy devices")
 
 
 class RunFailedError(ToolFailedError):

@@ -99,7 +99,7 @@ class PrivateFolder:
             PhoneRefusedError: The phone does not take it.
             UnreadableFileError: The file on this machine cannot be read.
         """
-        path, doing = self._path(name), f"push {name}"
+        path, doing = self._path(name), f"pushing {name}"
         if isinstance(content, bytes):
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "pushed")
@@ -126,7 +126,7 @@ class PrivateFolder:
             PhoneLostError: The phone vanished or does not answer.
             PhoneRefusedError: It does not give the file, or the file has over 32 MiB.
         """
-        path, doing = self._path(name), f"pull {name}"
+        path, doing = self._path(name), f"pulling {name}"
         answer = self.connection.shell(f"wc -c < {shlex.quote(path)}", timeout_s=_STEP_S, doing=doing)
         if answer.code != 0 or not answer.output.strip().isdecimal():
             return None
@@ -157,7 +157,7 @@ class PrivateFolder:
         mark = secrets.token_hex(8)
         script = _bound_start(self.path, arguments, mark=mark, cores=cores)
         try:
-            answer = self.connection.shell_until(script, timeout_s=timeout_s, doing=f"the run of {what}")
+            answer = self.connection.shell_until(script, timeout_s=timeout_s, doing=f"running {what}")
         except AdbTimeoutError as error:
             self._kill()
             log = _split_mark(error.output, mark)[1]

@@ -36,7 +36,7 @@ def screen_on(connection: Connection, *, was_awake: bool | None, unrestored: Unr
         was_awake: Whether the screen is on; None where the phone does not tell.
         unrestored: Is told what could not be put back.
     """
-    before = connection.shell(f"settings get global {_STAY_ON}", timeout_s=_TIMEOUT_S, doing="ask for its settings")
+    before = connection.shell(f"settings get global {_STAY_ON}", timeout_s=_TIMEOUT_S, doing="asking for its settings")
     value = before.output.strip()
     back = [f"settings put global {_STAY_ON} {value}" if value.isdigit() else f"settings delete global {_STAY_ON}"]
     if was_awake is False:
@@ -76,14 +76,14 @@ def fixed_performance(connection: Connection, *, unrestored: Unrestored) -> Iter
     """
     back = [f"{_FIXED} false"]
     with _put_back(connection, back, unrestored):
-        answer = connection.shell(f"{_FIXED} true", timeout_s=_TIMEOUT_S, doing="fix its performance")
+        answer = connection.shell(f"{_FIXED} true", timeout_s=_TIMEOUT_S, doing="holding its clocks steady")
         said = answer.output.strip()
         if answer.code != 0 or said:  # it is silent when it succeeds
             if answer.code != 0:
                 back.clear()
             raise PhoneRefusedError(
                 serial=connection.serial,
-                doing="fix its performance",
+                doing="holding its clocks steady",
                 problem=said or f"exit code {answer.code}",
                 hint="leave out --fixed-performance",
             )

@@ -260,7 +260,7 @@ def test_a_phone_that_vanishes_for_good_is_lost(clock):
                 return super().shell(script, timeout_s=timeout_s, doing=doing)
             raise PhoneLostError(serial=self.serial, doing=doing, problem="gone")
 
-    with pytest.raises(PhoneLostError, match="lost during waiting for the app: gone"):
+    with pytest.raises(PhoneLostError, match="lost while waiting for the app: gone"):
         run(Vanishing(clock, nothing))
 
 

@@ -24,7 +24,7 @@ def connect(phone) -> Connection:
 
 
 def ask(connection: Connection, script: str, *, timeout_s: float = 20.0):
-    return connection.shell(script, timeout_s=timeout_s, doing="a test")
+    return connection.shell(script, timeout_s=timeout_s, doing="testing")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_script_that_reads_finds_nothing_to_read(fake_phone):
 @pytest.mark.parametrize("shell_v2", [True, False])
 def test_a_phone_that_vanishes_in_a_script_is_lost(fake_phone, shell_v2):
     phone = fake_phone(shell_v2=shell_v2, vanish_in_shell="echo out", vanish_after_output_bytes=4)
-    with pytest.raises(PhoneLostError, match="was lost during a test") as caught:
+    with pytest.raises(PhoneLostError, match="was lost while testing") as caught:
         ask(connect(phone), "echo out; echo more")
     assert caught.value.exit_code == 4
     assert caught.value.serial == phone.serial
@@ -109,7 +109,7 @@ def test_a_silent_phone_is_given_up_at_the_deadline(fake_phone):
 def test_what_a_script_printed_until_the_deadline_is_kept(fake_phone, dialect):
     connection = connect(fake_phone(**dialect))
     with pytest.raises(AdbTimeoutError) as caught:
-        connection.shell_until("echo one; echo two; exec sleep 20", timeout_s=1.0, doing="a test")
+        connection.shell_until("echo one; echo two; exec sleep 20", timeout_s=1.0, doing="testing")
     assert caught.value.output == "one\ntwo\n"
 
 
@@ -134,7 +134,7 @@ def test_a_serial_that_is_a_script_is_not_run(stub, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("complaint", "state", "error", "words"),
     [
-        ("error: closed", "echo device", PhoneRefusedError, "refused to a test: closed"),
+        ("error: closed", "echo device", PhoneRefusedError, "refused testing: closed"),
         ("error: protocol fault (couldn't read status): Success", "echo device", PhoneLostError, "it is there again"),
         ("", "echo device", PhoneLostError, "the connection broke off; it is there again"),
         ("error: device offline", "echo offline", PhoneLostError, "it is offline; unplug"),

@@ -118,7 +118,10 @@ def test_a_full_phone_is_told_and_left_clean(fake_phone):
 
 def test_a_phone_that_vanishes_in_a_push_is_lost(fake_phone):
     phone = fake_phone(vanish_after_push_bytes=70_000)
-    with pytest.raises(PhoneLostError, match=r"push model-0\.tflite"), private_folder(connect(phone)) as folder:
+    with (
+        pytest.raises(PhoneLostError, match=r"was lost while pushing model-0\.tflite"),
+        private_folder(connect(phone)) as folder,
+    ):
         folder.push(CONTENT, "model-0.tflite")
 
 
@@ -310,7 +313,7 @@ def test_ctrl_c_kills_the_program_at_once_and_not_only_with_the_folder(fake_phon
 
 def test_a_phone_that_vanishes_in_a_run_is_lost_and_cleaned_the_next_time(fake_phone, own_adb):
     phone = fake_phone(vanish_in_shell="exec $bind")
-    with pytest.raises(PhoneLostError, match="the run of a test"), private_folder(connect(phone)) as folder:
+    with pytest.raises(PhoneLostError, match="was lost while running a test"), private_folder(connect(phone)) as folder:
         run(folder, "(trap '' HUP; exec sleep 46) >/dev/null 2>&1 & echo out")
     assert phone.leftovers() != ()
     assert lives_on(phone, "sleep 46")
