@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes.file_server import FileServer, running_file_server
+from fakes.phone.real_adb import adb_server, fake_phone, own_adb
 
 if TYPE_CHECKING:
     from fakes.small_networks import SmallNetwork
+
+__all__ = ["adb_server", "fake_phone", "own_adb"]  # fixtures
 
 # Quiet TensorFlow and cap its threads: several test workers share few cores.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

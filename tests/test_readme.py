@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from fakes.phone.benchmark_tool import FakeTool
-from fakes.phone.real_adb import adb_server, fake_phone, own_adb  # noqa: F401  # fixtures
 from fakes.weight_file import write_legacy
 
 from mobile_deploy.cli import main
@@ -87,7 +86,7 @@ def published_weight_files(keras, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def phone_with_tool(fake_phone, published_weight_files):  # noqa: F811
+def phone_with_tool(fake_phone, published_weight_files):
     """A phone on the cable, and its benchmark_model in the cache as if it had been downloaded."""
     tool = published_weight_files / "tools" / TOOL_VERSION / "android_arm64" / "benchmark_model"
     tool.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One export of all five recipes, which many tests look at; phones for those that speak with them."""
+"""One export of all five recipes, which many tests look at."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.phone.real_adb import adb_server, fake_phone, own_adb
 
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.results import ExportResult
 from mobile_deploy.recipes import RECIPES
-
-__all__ = ["adb_server", "all_recipes", "bundles", "fake_phone", "own_adb"]
 
 SMALL_V2: dict[str, Any] = {"variant": "v2", "alpha": 0.35, "resolution": 64, "weights": "none"}
 
