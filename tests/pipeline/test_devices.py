@@ -205,9 +205,9 @@ def test_hostile_properties_are_shown_and_never_run(fake_phone, monkeypatch, hom
     assert "\x1b[2J" not in "".join(on_terminal(result, monkeypatch, 80))
 
 
-@pytest.mark.parametrize("serial", ["\\\\033[2Jevil", "$(touch canary)", "-s", "a b", "ünï", "x;touch canary", "`id`"])
+@pytest.mark.parametrize("serial", ["\\0033[2Jevil", "$(touch canary)", "-s", "a b", "ünï", "x;touch canary", "`id`"])
 def test_hostile_serial_numbers_are_shown_and_never_run(stub_adb, home, serial):
-    stub_adb(f"List of devices attached\\n{serial}\\tdevice\\nR5\\t\\\\033[31mstrange\\n")
+    stub_adb(f"List of devices attached\\n{serial}\\tdevice\\nR5\\t\\0033[31mstrange\\n")
     result = list_devices()
     assert len(result.devices) == 2
     assert all((device.serial + device.state).isprintable() for device in result.devices)
