@@ -83,11 +83,11 @@ class TestWhileAProcessRuns:
         hangs_in_run(3)
         with running() as process:
             assert until(lambda: len(started_runs(phone)) == 3, 20)
-            phone.knobs.write_delay_s = 0.1  # cleaning up shall take as long as the pauses
+            phone.knobs.write_delay_s = 0.4  # cleaning up shall take as long as the pauses
             for pause_s in (*pauses_s, 0.0):
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(pause_s)
-            out, err = process.communicate(timeout=15)
+            out, err = process.communicate(timeout=30)
         assert (process.returncode, out, err.splitlines()[-1]) == (130, "", INTERRUPTED)
         assert "Traceback" not in err
         check_clean(phone)

@@ -73,7 +73,7 @@ class TestPush:
 
 class TestVanishing:
     @pytest.mark.parametrize(
-        "part", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow), 3]
+        "part", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 3]
     )
     def test_at_every_call_what_was_measured_is_kept_and_the_next_run_cleans_up(
         self, own_adb, fake_phone, command, part
