@@ -35,7 +35,7 @@ def file(tmp_path) -> Path:
 
 def test_a_linux_box_measures_too(fake_phone, tmp_path, capsys):
     made = make_tiny_bundles(tmp_path, quant=("int8",))["int8"]
-    phone = fake_phone(linux=True)
+    phone = fake_phone(linux=True, crlf=True)
     tool = FakeTool(real=True).write(tmp_path / "tool")
     envelope = run_benchmark(capsys, made, "--tool", tool, "--processes", 1, "--threads", "1,2")
     assert envelope["errors"] == []
@@ -50,13 +50,14 @@ def test_a_linux_box_measures_too(fake_phone, tmp_path, capsys):
     assert phone.leftovers() == ()
     assert phone.processes() == ()
     assert len(json.loads((made / "model.json").read_text(encoding="utf-8"))["latency"]) == 2
+    assert b"\r" not in Path(envelope["data"]["report"], "logs.txt").read_bytes()
     # Nothing that only Android has was needed.
     assert not any("input keyevent" in script or "svc power" in script for script in phone.shell_log)
 
 
 @NEEDS_TWO_CORES
 def test_a_linux_box_binds_a_run_to_real_cores_and_tells_so(fake_phone, file, tmp_path, capsys):
-    phone = fake_phone(linux=True)
+    phone = fake_phone(linux=True, crlf=True)
     phone.cores(Cluster(cores=1, max_khz=1_000_000), Cluster(cores=1, max_khz=2_000_000))
     tool = FakeTool(real=True).write(tmp_path / "tool")
     envelope = run_benchmark(capsys, file, "--tool", tool, "--quick", "--processes", 1, "--threads", 1)
@@ -89,14 +90,14 @@ def test_a_linux_box_that_cannot_bind_is_doubted(fake_phone, file, tmp_path, cap
     ],
 )
 def test_a_failing_run_is_noticed_where_the_shell_always_reports_0(tool, words, fake_phone, file, tmp_path, capsys):
-    phone = fake_phone(linux=True)
+    phone = fake_phone(linux=True, crlf=True)
     envelope = run_benchmark(capsys, file, "--tool", tool.write(tmp_path / "tool"), "--quick", code=4)
     assert words in envelope["errors"][0]["message"]
     assert phone.leftovers() == ()
 
 
 def test_a_tool_that_the_linux_box_cannot_start_is_named(fake_phone, file, tmp_path, capsys):
-    phone = fake_phone(linux=True)
+    phone = fake_phone(linux=True, crlf=True)
     (tmp_path / "tool").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
     envelope = run_benchmark(capsys, file, "--tool", tmp_path / "tool", "--quick", code=3)
     assert "not built for the ABI x86_64" in envelope["errors"][0]["message"]

@@ -128,3 +128,10 @@ def test_facts_have_no_headings_and_are_formatted_each_by_its_kind():
 def test_a_title_wider_than_its_table_stays_on_one_line():
     narrow = ResultTable(columns=(Column(header="a"),), rows=((1,),), title="a title wider than its table")
     assert str(narrow).splitlines()[0] == narrow.title
+
+
+def test_text_that_anyone_may_have_written_stays_in_its_line():
+    rows = (("a\x1b[2J\nb\r",), ("\udcff",))
+    shown = str(ResultTable(columns=(Column(header="name"),), rows=rows, title="t\x07"))
+    assert shown.splitlines()[0] == "t\\x07"
+    assert [line.strip() for line in shown.splitlines()[3:]] == ["a\\x1b[2J\\nb\\r", "\\udcff"]
