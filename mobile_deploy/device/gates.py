@@ -21,7 +21,6 @@ POLL_S = 5.0
 SETTLE_S = 15.0
 """Further rest in seconds once the signs of heat are gone, so that they do not return at once."""
 
-_AWAKE = "Awake"  # Source: `dumpsys power`, mWakefulness; the others are Asleep, Dreaming and Dozing.
 _MB = 1e6
 
 
@@ -34,7 +33,6 @@ class Readiness:
         battery_c: Temperature of the battery in °C.
         thermal_status: Android's thermal status, from 0 (none) on.
         power_saver: Whether the power saver is on.
-        wakefulness: As Android names it: "Awake", "Asleep", ...; empty where it does not tell.
         free_bytes: Space for models and tool.
         needed_bytes: What they take.
     """
@@ -43,7 +41,6 @@ class Readiness:
     battery_c: float | None = None
     thermal_status: int | None = None
     power_saver: bool | None = None
-    wakefulness: str = ""
     free_bytes: int | None = None
     needed_bytes: int = 0
 
@@ -73,7 +70,7 @@ def objections(ready: Readiness) -> tuple[Objection, ...]:
 
 
 def readiness(facts: PhoneFacts, condition: Condition, *, needed_bytes: int = 0) -> Readiness:
-    """Gives what a phone tells that matters before it is measured, but for its screen, which measuring switches on.
+    """Gives what a phone tells that matters before it is measured.
 
     Args:
         facts: What the phone is.
@@ -175,12 +172,9 @@ def _battery(ready: Readiness) -> tuple[Objection, ...]:
 
 
 def _settings(ready: Readiness) -> tuple[Objection, ...]:
-    found = []
-    if ready.power_saver:
-        found.append(Objection(problem="the power saver is on", remedy="switch the power saver off"))
-    if ready.wakefulness not in ("", _AWAKE):
-        found.append(Objection(problem=f"the screen is off ({ready.wakefulness})", remedy="switch the screen on"))
-    return tuple(found)
+    if not ready.power_saver:
+        return ()
+    return (Objection(problem="the power saver is on", remedy="switch the power saver off"),)
 
 
 def _space(ready: Readiness) -> tuple[Objection, ...]:

@@ -16,7 +16,6 @@ GOOD = {
     "battery_c": 37.0,
     "thermal_status": 0,
     "power_saver": False,
-    "wakefulness": "Awake",
     "free_bytes": 5_000_000,
     "needed_bytes": 5_000_000,
 }
@@ -37,7 +36,6 @@ def test_what_a_place_does_not_tell_speaks_against_nothing():
         ({"battery_c": 37.1}, "battery at 37.1 °C, allowed are 37 °C", "let it cool down", True),
         ({"thermal_status": 1}, "thermal status 1 (light), needed is 0 (none)", "let it cool down", True),
         ({"power_saver": True}, "the power saver is on", "switch the power saver off", False),
-        ({"wakefulness": "Dozing"}, "the screen is off (Dozing)", "switch the screen on", False),
         ({"free_bytes": 4_900_000}, "4.9 MB free, needed are 5.0 MB", "free some space", False),
     ],
 )
@@ -46,8 +44,8 @@ def test_each_objection_has_its_numbers_and_a_remedy(change, problem, remedy, wa
     assert (found.problem, found.remedy, found.waits) == (problem, remedy, waits)
 
 
-def test_what_a_phone_tells_of_itself_is_taken_over_but_for_its_screen():
-    facts = PhoneFacts(serial="1", power_saver=True, free_bytes=7, wakefulness="Asleep")
+def test_what_a_phone_tells_of_itself_is_taken_over():
+    facts = PhoneFacts(serial="1", power_saver=True, free_bytes=7)
     condition = Condition(thermal_status=1, temperatures_c={"SKIN": 44.0, "battery": 36.0}, battery_percent=55.0)
     assert readiness(facts, condition, needed_bytes=9) == Readiness(
         battery_percent=55.0, battery_c=36.0, thermal_status=1, power_saver=True, free_bytes=7, needed_bytes=9
