@@ -15,6 +15,7 @@ from typing import Literal
 from mobile_deploy.device.failures import ToolUnfitError
 from mobile_deploy.device.measurement import RunRequest
 from mobile_deploy.errors import BadOptionError, UnknownNameError
+from mobile_deploy.tflite.timing import LONGEST_PHASE_S
 
 ToolKind = Literal["interpreter", "compiled-model"]
 """Which of the two a benchmark_model is."""
@@ -76,7 +77,6 @@ _OURS = frozenset(
     | {grammar.profile for grammar in GRAMMARS.values()}
     | {flag for grammar in GRAMMARS.values() for pairs in grammar.delegates.values() for flag, _ in pairs}
 )
-_DEFAULT_MAX_S = 150.0
 
 # Of the user's arguments as a shell reads them; old phones take a script of 4096 bytes, with ours in it.
 _MOST_EXTRA_BYTES = 2000
@@ -182,7 +182,7 @@ def arguments(
         UnknownNameError: The tool does not know the flag of an extra argument.
     """
     # The tool stops at max_secs, however many inferences were asked for.
-    longest_s = max(_DEFAULT_MAX_S, 2 * request.seconds, 2 * request.warmup_seconds)
+    longest_s = max(LONGEST_PHASE_S, 2 * request.seconds, 2 * request.warmup_seconds)
     settings = [
         ("graph", model_path),
         ("num_threads", str(request.configuration.threads)),
