@@ -122,7 +122,7 @@ def benchmark(
         UnreadableFileError: A model or the older report cannot be used.
         EnvironmentMissingError: There is no phone, no adb, no tool, or the phone is not fit to be measured.
         ToolFailedError: The phone was lost or refused before anything was measured.
-        OutputNotWritableError: The report cannot be written.
+        OutputNotWritableError: No report can be written there, as is found out before anything is measured.
     """
     paths = [Path(path) for path in ([models] if isinstance(models, Path | str) else models)]
     wishes = Wishes(
@@ -219,10 +219,16 @@ def _finish(
 ) -> BenchmarkResult:
     places = _places(job, outcomes)
     complete = all(place.error is None and not place.failures for place in places)
-    folder = write_report(output, job, outcomes, places, complete=complete)
+    folder, unwritten = None, None
+    with finishing():  # what took minutes to measure is not lost to a late Ctrl-C, nor to a disk that is full by now
+        try:
+            folder = write_report(output, job, outcomes, places, complete=complete)
+        except OutputNotWritableError as error:
+            unwritten = error
     attached, more = _attach(job, places) if job.is_lasting else ((), ())
     return BenchmarkResult(
         folder=folder,
+        unwritten=unwritten,
         places=places,
         comparisons=_compare(older, places, percent),
         percent=percent,

@@ -16,6 +16,7 @@ from mobile_deploy.errors import BelowBarError, MobileDeployError
 from mobile_deploy.report.tables import Cell, Column, ResultTable, counted, in_one_line, what_differs
 
 _TOP_OPS = 10
+_REPORT_FILES = "(benchmark.json, latency.png, logs.txt)"
 
 
 class RegressionError(BelowBarError):
@@ -103,27 +104,30 @@ class BenchmarkResult:
     """Latencies, with all that is known of how they came about.
 
     Attributes:
-        folder: The report's folder: benchmark.json, latency.png, logs.txt.
+        folder: The report's folder: benchmark.json, latency.png, logs.txt; None if it could not be written.
         places: One for each phone, or this machine.
         comparisons: Against the older report, if there is one.
         percent: How much slower is allowed, for `errors`; None if slowness is no failure.
         attached: Bundles that the latencies were written into.
         notes: What the user should know, one sentence each.
+        unwritten: Why there is no report; None if there is one.
     """
 
-    folder: Path
+    folder: Path | None
     places: tuple[PlaceResult, ...]
     comparisons: tuple[Comparison, ...] = ()
     percent: float | None = None
     attached: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    unwritten: MobileDeployError | None = None
 
     @property
     def errors(self) -> tuple[MobileDeployError, ...]:
         """What went wrong, the gravest first: places that broke off, configurations that failed, regressions."""
         broken = tuple(place.error for place in self.places if place.error is not None)
         failed = tuple(failure for place in self.places for failure in place.failures)
-        return (*broken, *failed, *self._missed_bars())
+        unwritten = () if self.unwritten is None else (self.unwritten,)
+        return (*broken, *failed, *unwritten, *self._missed_bars())
 
     def _missed_bars(self) -> Iterator[BelowBarError]:
         if self.percent is None:
@@ -144,7 +148,7 @@ class BenchmarkResult:
     def to_json(self) -> dict[str, Any]:
         """Gives it as JSON values, without the single processes, which the report has."""
         return {
-            "report": str(self.folder),
+            "report": None if self.folder is None else str(self.folder),
             "places": [place.to_json() for place in self.places],
             "comparisons": [found.to_json() for found in self.comparisons],
             "attached": list(map(str, self.attached)),
@@ -169,7 +173,7 @@ class BenchmarkResult:
         lines = (
             *(f"note: {note}" for note in self.notes),
             *(line for place, name in self._named_places() for line in self._lines(place, name)),
-            f"report: {self.folder}  (benchmark.json, latency.png, logs.txt)",
+            "report: not written" if self.folder is None else f"report: {self.folder}  {_REPORT_FILES}",
             *(f"latencies added to {bundle}" for bundle in self.attached),
         )
         return tuple(map(in_one_line, lines))

@@ -15,7 +15,7 @@ from mobile_deploy.device.app import AppTarget, ModelOnPhone, app_version
 from mobile_deploy.device.condition import read_condition
 from mobile_deploy.device.connection import Connection
 from mobile_deploy.device.cores import default_threads
-from mobile_deploy.device.facts import PhoneFacts, read_facts
+from mobile_deploy.device.facts import PhoneFacts, hardware_serial, read_facts
 from mobile_deploy.device.failures import PhoneNotReadyError
 from mobile_deploy.device.finishing import cleaned_up
 from mobile_deploy.device.gates import objections, readiness
@@ -29,6 +29,7 @@ from mobile_deploy.device.private_folder import PrivateFolder, private_folder
 from mobile_deploy.device.releases import fetch_tool
 from mobile_deploy.device.settings import fixed_performance, screen_on
 from mobile_deploy.device.tool import check_able
+from mobile_deploy.device.verdicts import capped_cores
 from mobile_deploy.errors import EnvironmentMissingError, MobileDeployError, printable
 from mobile_deploy.files import sha256_of_file
 from mobile_deploy.pipeline.benchmark_models import BenchmarkModel
@@ -115,7 +116,30 @@ def find_phones(
         for phone in there
         if all_devices and phone not in phones
     ]
-    return adb, phones, tuple(map(printable, filter(None, (note, *left_out))))
+    phones, twins = _distinct(adb, phones)
+    return adb, phones, tuple(map(printable, filter(None, (note, *left_out, *twins))))
+
+
+def _distinct(adb: Adb, phones: tuple[Phone, ...]) -> tuple[tuple[Phone, ...], tuple[str, ...]]:
+    """Leaves out a phone that adb lists a second time, as it does one on a cable and on the network.
+
+    Returns:
+        The others, and a note for each that was left out.
+    """
+    if len(phones) == 1:
+        return phones, ()
+    seen: dict[str, Phone] = {}
+    twins = []
+    for phone in phones:
+        try:
+            key = hardware_serial(Connection(adb=adb, serial=phone.serial)) or phone.serial
+        except MobileDeployError:  # whoever opens it will say what is wrong with it
+            key = phone.serial
+        if key in seen:
+            twins.append(f"phone {phone.serial!r} was left out, it is {seen[key].serial!r} once more")
+        else:
+            seen[key] = phone
+    return tuple(seen.values()), tuple(twins)
 
 
 @contextmanager
@@ -160,6 +184,7 @@ def open_phone(
             stack.callback(keep_settings, key, unrestored)
             condition = read_condition(connection)
         notes += _check_ready(facts, condition, models, force=wishes.force)
+        notes += capped_cores(condition, facts.cores)
         if facts.sdk is not None:
             stack.enter_context(screen_on(connection, was_awake=condition.awake, unrestored=unrestored))
         if wishes.fixed_performance:

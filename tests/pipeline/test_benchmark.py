@@ -30,7 +30,7 @@ from mobile_deploy.device.failures import (
 )
 from mobile_deploy.device.measurement import SystemClock
 from mobile_deploy.device.phone_target import PhoneTarget
-from mobile_deploy.errors import BadOptionError, UnknownNameError, UnreadableFileError
+from mobile_deploy.errors import BadOptionError, OutputNotWritableError, UnknownNameError, UnreadableFileError
 from mobile_deploy.pipeline.benchmark import BenchmarkInterrupted, benchmark
 from mobile_deploy.pipeline.benchmark_run import time_words
 
@@ -342,6 +342,26 @@ def test_a_phone_that_cannot_be_used_is_left_out_and_named(fake_phone):
 
 
 @on_phones
+def test_a_phone_that_is_listed_twice_is_measured_once(two_phones):
+    for phone in two_phones:  # on a cable and on the network it is two phones to adb
+        phone.set_property("ro.serialno", "HT7A1")
+    result = benchmark("tiny.tflite", tool="tool", quick=True, threads=1, all_devices=True)
+    (place,) = result.places
+    (note,) = result.notes
+    left_out = ({phone.serial for phone in two_phones} - {place.about["serial"]}).pop()
+    assert note == f"phone {left_out!r} was left out, it is {place.about['serial']!r} once more"
+
+
+@on_phones
+def test_clocks_that_are_held_down_from_the_start_are_told(fake_phone):
+    phone = fake_phone()
+    for cap in phone.here("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_max_freq"):
+        cap.write_text("1000000\n")
+    result = benchmark("tiny.tflite", tool="tool", quick=True, threads=1, clock=phone.clock)
+    assert any("1.00 of 2.91 GHz" in note for note in result.places[0].notes)
+
+
+@on_phones
 def test_all_phones_unusable_is_an_error(fake_phone):
     fake_phone(unauthorized=True)
     with pytest.raises(PhoneNotUsableError, match="unauthorized"):
@@ -440,3 +460,15 @@ def test_the_replayed_log_of_a_tool_ends_up_in_the_report(fake_phone):
     result = benchmark("tiny.tflite", tool="tool", quick=True, threads=1, clock=phone.clock)
     assert "last words é" in (result.folder / "logs.txt").read_text(encoding="utf-8")
     assert [error.exit_code for error in result.errors] == [4]
+
+
+def test_a_report_that_cannot_be_written_in_the_end_leaves_the_figures(monkeypatch):
+    def full(*_, **__):
+        raise OutputNotWritableError(path="build/benchmark-1", reason="the disk is full")
+
+    monkeypatch.setattr("mobile_deploy.pipeline.benchmark.write_report", full)
+    result = benchmark("tiny.tflite", host=True, quick=True)
+    assert result.places[0].summaries[0].latency_ms > 0
+    assert (result.folder, result.to_json()["report"]) == (None, None)
+    assert [error.message for error in result.errors] == ["cannot write build/benchmark-1: the disk is full"]
+    assert "report: not written" in result.lines()
