@@ -20,7 +20,7 @@ Kind = Literal["trial", "latency", "memory", "profile"]
 
 DELEGATES: Mapping[str, str] = {
     "cpu": "the CPU with XNNPACK",
-    "cpu-plain": "the CPU with the runtime's own kernels, without XNNPACK",
+    "cpu-plain": "the CPU with the runtime's own kernels, without XNNPACK; needs the Interpreter tool",
     "gpu": "the GPU",
 }
 """What `--delegate` may name, with what it means."""

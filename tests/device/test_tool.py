@@ -149,6 +149,7 @@ def test_each_delegate_is_spelled_as_the_tool_does(abilities, delegate, flags):
 def test_both_tools_know_only_delegates_that_there_are():
     assert set(GRAMMARS["interpreter"].delegates) == set(DELEGATES)
     assert set(GRAMMARS["compiled-model"].delegates) == set(DELEGATES) - {"cpu-plain"}
+    assert "needs the Interpreter tool" in DELEGATES["cpu-plain"]
 
 
 def test_the_compiled_model_tool_has_no_plain_cpu_and_the_other_tool_is_named():
