@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,12 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.communicate()
 
 
+def await_start(process: subprocess.Popen[str], is_so: Callable[[], bool]) -> None:
+    """Waits until the program is as far as a test wants it; fails with what it said if it ends before."""
+    assert until(lambda: is_so() or process.poll() is not None, 60), "it is not that far after 60 s"
+    assert process.poll() is None, process.communicate()
+
+
 def hangs_in_run(number: int) -> None:
     """Writes a tool that hangs in one of its runs, which only a kill ends."""
     FakeTool(replays=(Replay(hangs=True, calls=(number,)),)).write(Path("tool"))
@@ -54,7 +60,7 @@ class TestWhileAProcessRuns:
         phone = fake_phone()
         hangs_in_run(3)
         with running("--fixed-performance") as process:
-            assert until(lambda: len(started_runs(phone)) == 3, 20)
+            await_start(process, lambda: len(started_runs(phone)) == 3)
             assert phone.fixed_performance() == "true"
             os.killpg(process.pid, number)
             out, err = process.communicate(timeout=10)
@@ -70,7 +76,7 @@ class TestWhileAProcessRuns:
         phone = fake_phone()
         hangs_in_run(1)
         with running() as process:
-            assert until(lambda: len(started_runs(phone)) == 1, 20)
+            await_start(process, lambda: len(started_runs(phone)) == 1)
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=10)
         assert (process.returncode, out, err) == (130, "", f"{INTERRUPTED}\n")
@@ -82,7 +88,7 @@ class TestWhileAProcessRuns:
         phone = fake_phone()
         hangs_in_run(3)
         with running() as process:
-            assert until(lambda: len(started_runs(phone)) == 3, 20)
+            await_start(process, lambda: len(started_runs(phone)) == 3)
             phone.knobs.write_delay_s = 0.4  # cleaning up shall take as long as the pauses
             for pause_s in (*pauses_s, 0.0):
                 os.killpg(process.pid, signal.SIGINT)
@@ -96,7 +102,7 @@ class TestWhileAProcessRuns:
         phone = fake_phone()
         hangs_in_run(3)
         with running("--json") as process:
-            assert until(lambda: len(started_runs(phone)) == 3, 20)
+            await_start(process, lambda: len(started_runs(phone)) == 3)
             os.killpg(process.pid, signal.SIGINT)
             out, _ = process.communicate(timeout=10)
         envelope = json.loads(out)
@@ -107,7 +113,7 @@ class TestWhileAProcessRuns:
     def test_several_phones(self, fake_phone):
         phones = [fake_phone(), fake_phone()]
         with running("--all-devices", "--processes", "100") as process:
-            assert until(lambda: all(len(started_runs(phone)) > 3 for phone in phones), 30)
+            await_start(process, lambda: all(len(started_runs(phone)) > 3 for phone in phones))
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=15)
         assert (process.returncode, out, err.splitlines()[-1]) == (130, "", INTERRUPTED)
@@ -120,7 +126,7 @@ class TestWhileAProcessRuns:
         phones = [fake_phone(), fake_phone()]
         hangs_in_run(3)
         with running("--all-devices") as process:
-            assert until(lambda: all(len(started_runs(phone)) == 3 for phone in phones), 30)
+            await_start(process, lambda: all(len(started_runs(phone)) == 3 for phone in phones))
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=15)
         assert (process.returncode, out, err.splitlines()[-1]) == (130, "", INTERRUPTED)
@@ -133,7 +139,7 @@ def test_while_a_model_is_pushed(fake_phone):
     Path("net.tflite").write_bytes(float_network() + bytes(1_000_000))
     phone = fake_phone(push_delay_s=0.2)
     with running() as process:
-        assert until(lambda: any(name.endswith("model-0.tflite.part") for name in phone.leftovers()), 20)
+        await_start(process, lambda: any(name.endswith("model-0.tflite.part") for name in phone.leftovers()))
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (130, "", f"{INTERRUPTED}\n")
