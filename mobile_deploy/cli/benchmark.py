@@ -87,7 +87,7 @@ def run(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure latency on a connected phone, or on this machine with --host."""
+    """Measure latency on a phone, or here with --host."""
     from mobile_deploy.pipeline.benchmark import BenchmarkInterrupted, benchmark
 
     with hidden_native_output(verbose=verbose):

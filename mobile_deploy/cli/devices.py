@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(quiet: QuietOption = False, as_json: JsonOption = False) -> None:
-    """Show the connected phones and what keeps them from being measured."""
+    """Show the connected phones and how they are."""
     from mobile_deploy.pipeline.devices import list_devices
 
     result = list_devices(progress=make_progress(quiet=quiet))

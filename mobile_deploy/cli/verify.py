@@ -50,7 +50,7 @@ def run(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check hashes, contract, metadata and golden vectors of a bundle."""
+    """Check a bundle: hashes, contract, metadata, golden vectors."""
     from mobile_deploy.pipeline.verification import VerificationFailedError
     from mobile_deploy.pipeline.verify import verify
 
