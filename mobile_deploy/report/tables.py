@@ -171,7 +171,8 @@ def print_table(table: ResultTable, *, file: TextIO | None = None) -> None:
 def _print_titled(console: Console, title: str, drawn: Table) -> None:
     """Prints the title on its own, since inside the table it would break at the width of a narrow one."""
     if title:
-        console.print(Text(in_one_line(title), style="bold"), no_wrap=True, overflow="ignore", crop=False)
+        for line in title.split("\n"):
+            console.print(Text(in_one_line(line), style="bold"), no_wrap=True, overflow="ignore", crop=False)
     console.print(drawn, crop=False)
 
 
