@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,10 +131,13 @@ class Watch:
             self._measure(0, openers[0], _shown_alone(progress, self._job))
             return
         with _shown_together(progress, self._job, len(openers)) as shown, ThreadPoolExecutor(len(openers)) as pool:
-            works = [pool.submit(self._measure, *numbered, shown) for numbered in enumerate(openers)]
+            left = {pool.submit(self._measure, *numbered, shown) for numbered in enumerate(openers)}
             try:
-                for work in wait(works, return_when=FIRST_EXCEPTION).done:
-                    work.result()
+                while left:
+                    # In steps, since a signal that another thread takes does not wake one that waits.
+                    done, left = wait(left, timeout=_STEP_S, return_when=FIRST_COMPLETED)
+                    for work in done:
+                        work.result()
             finally:
                 self._stop.set()  # whatever ends this ends all, and leaving the pool waits until they have cleaned up
 
