@@ -16,6 +16,8 @@ from mobile_deploy.cli import main
 from mobile_deploy.errors import BadOptionError
 from mobile_deploy.pipeline.benchmark import benchmark
 
+pytestmark = pytest.mark.slow
+
 CANARY = "canary"
 ONE = ("--quick", "--processes", 1)
 NASTY = (

@@ -25,7 +25,7 @@ from fakes.phone.device import FakePhone
 
 from mobile_deploy.device.lock import phone_file
 
-pytestmark = pytest.mark.usefixtures("home_with_model")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home_with_model")]
 
 TABLE = re.compile(r"(?:^| )net +1 +cpu +\d", re.MULTILINE)
 LAST_SCRIPTS = 3  # the folder goes, and two settings are put back
@@ -72,9 +72,7 @@ class TestPush:
 
 
 class TestVanishing:
-    @pytest.mark.parametrize(
-        "part", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 3]
-    )
+    @pytest.mark.parametrize("part", range(4))
     def test_at_every_call_what_was_measured_is_kept_and_the_next_run_cleans_up(
         self, own_adb, fake_phone, command, part
     ):
