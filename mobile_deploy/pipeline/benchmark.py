@@ -8,31 +8,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from mobile_deploy.bundle import record_latencies
-from mobile_deploy.device.app import check_app_offers
 from mobile_deploy.device.finishing import finishing
-from mobile_deploy.device.host import check_offered
-from mobile_deploy.device.measurement import DELEGATES, Clock, SystemClock
-from mobile_deploy.device.plan import Plan
+from mobile_deploy.device.measurement import Clock, SystemClock
 from mobile_deploy.device.regression import Comparison, Results
 from mobile_deploy.device.regression import compare as compare_results
 from mobile_deploy.device.summary import Summary, speed_ups, summarize
 from mobile_deploy.device.sustained import by_minute
 from mobile_deploy.errors import (
-    BadOptionError,
     MobileDeployError,
     OutputNotWritableError,
-    UnknownNameError,
     UnreadableFileError,
 )
 from mobile_deploy.files import check_writable
 from mobile_deploy.pipeline.benchmark_models import baseline, open_models
+from mobile_deploy.pipeline.benchmark_options import (
+    check_bar,
+    check_sustained,
+    check_wishes,
+    make_plan,
+    take_threads,
+    take_via,
+)
 from mobile_deploy.pipeline.benchmark_report import read_results, results_of, write_report
 from mobile_deploy.pipeline.benchmark_result import BenchmarkResult, PlaceResult, place_names
 from mobile_deploy.pipeline.benchmark_run import Job, Opener, Outcome, Watch
-from mobile_deploy.pipeline.benchmark_targets import Via, Wishes, find_phones, open_host, open_phone
+from mobile_deploy.pipeline.benchmark_targets import Wishes, find_phones, open_host, open_phone
 from mobile_deploy.pipeline.progress import ProgressReporter, SilentProgress
 
 DEFAULT_PERCENT = 5.0
@@ -40,12 +43,6 @@ DEFAULT_PERCENT = 5.0
 
 Source: the bar of ExecuTorch's benchmark dashboard.
 """
-
-_MOST_THREADS = 64
-_MOST_PROCESSES = 100
-_SUSTAINED_PROCESS_S = 20.0
-_LEAST_SUSTAINED_PROCESSES = 3
-_LONGEST_SUSTAINED_S = 24 * 3600.0
 
 
 class BenchmarkInterrupted(KeyboardInterrupt):
@@ -126,7 +123,7 @@ def benchmark(
     """
     paths = [Path(path) for path in ([models] if isinstance(models, Path | str) else models)]
     wishes = Wishes(
-        via=_via(via),
+        via=take_via(via),
         tool=None if tool is None else Path(tool),
         tool_arguments=tuple(tool_arguments),
         delegates=tuple(delegates),
@@ -134,25 +131,18 @@ def benchmark(
         fixed_performance=fixed_performance,
         force=force,
     )
-    _check_options(wishes, host=host, serial=serial, all_devices=all_devices, delegates=delegates, profile=profile)
-    if fail_on_regression is not None and compare is None:
-        raise BadOptionError(
-            option="--fail-on-regression", problem="it needs an older report", hint="add --compare OLD.json"
-        )
-    if fail_on_regression is not None and not 0 <= fail_on_regression <= 100:  # NaN is not
-        raise BadOptionError(option="--fail-on-regression", problem=f"{fail_on_regression:g} is not from 0 to 100 %")
+    check_wishes(wishes, host=host, serial=serial, all_devices=all_devices)
+    check_bar(fail_on_regression, has_older=compare is not None)
+    counts, kinds = take_threads(threads), tuple(dict.fromkeys(delegates))
+    configurations = len(paths) * max(len(counts), 1) * len(kinds)
+    check_sustained(sustained_s, configurations=configurations, processes=processes, profile=profile)
+    plan = make_plan(
+        processes, cools=not host and not force, quick=quick, profile=profile, seed=seed, sustained_s=sustained_s
+    )
     check_writable(Path(output))
     job = Job(
-        models=open_models(paths),
-        threads=_threads(threads),
-        delegates=tuple(dict.fromkeys(delegates)),
-        plan=_plan(
-            processes, cools=not host and not force, quick=quick, profile=profile, seed=seed, sustained_s=sustained_s
-        ),
-        sustained_s=sustained_s,
-        is_quick=quick,
+        models=open_models(paths), threads=counts, delegates=kinds, plan=plan, sustained_s=sustained_s, is_quick=quick
     )
-    _check_sustained(job, processes=processes, profile=profile)
     older = () if compare is None else read_results(Path(compare))
     clock, progress, stop = clock or SystemClock(), progress or SilentProgress(), threading.Event()
     openers, names, notes = _openers(
@@ -312,95 +302,3 @@ def _entry(place: PlaceResult, summary: Summary) -> dict[str, Any]:
         "throttled": summary.throttled,
         "doubts": list(summary.doubts),
     }
-
-
-def _via(text: str) -> Via:
-    known = get_args(Via)
-    for via in known:
-        if text == via:
-            return via  # type: ignore[no-any-return]
-    raise UnknownNameError(kind="--via", name=text, known=known)
-
-
-def _check_options(
-    wishes: Wishes, *, host: bool, serial: str | None, all_devices: bool, delegates: Sequence[str], profile: bool
-) -> None:
-    for delegate in delegates:
-        if delegate not in DELEGATES:
-            raise UnknownNameError(kind="delegate", name=delegate, known=DELEGATES)
-    if not delegates:
-        raise BadOptionError(option="--delegate", problem=f"none is named; there are {', '.join(DELEGATES)}")
-    of_phones = {
-        "--serial": serial is not None,
-        "--all-devices": all_devices,
-        "--via": wishes.via != "tool",
-        "--tool": wishes.tool is not None,
-        "--tool-arg": bool(wishes.tool_arguments),
-        "--fixed-performance": wishes.fixed_performance,
-    }
-    for option, given in of_phones.items():
-        if host and given:
-            raise BadOptionError(option=option, problem="it is for phones; leave it or --host out")
-    if serial is not None and all_devices:
-        raise BadOptionError(option="--all-devices", problem="-s names one phone; leave one of both out")
-    for option in ("--tool", "--tool-arg"):
-        if wishes.via == "app" and of_phones[option]:
-            raise BadOptionError(
-                option=option, problem="the app runs without benchmark_model; leave it or --via app out"
-            )
-    if host:
-        check_offered(delegates=delegates, profile=profile)
-    if wishes.via == "app":
-        check_app_offers(profile=profile)
-
-
-def _check_sustained(job: Job, *, processes: int | None, profile: bool) -> None:
-    if job.sustained_s is None:
-        return
-    if not 0 < job.sustained_s <= _LONGEST_SUSTAINED_S:  # NaN is not
-        raise BadOptionError(option="--sustained", problem=f"{job.sustained_s:g} s is no time of up to a day")
-    if (len(job.models), max(len(job.threads), 1), len(job.delegates)) != (1, 1, 1):
-        raise BadOptionError(
-            option="--sustained", problem="one model with one number of threads and one delegate runs without a pause"
-        )
-    for option, given in {"--processes": processes is not None, "--profile": profile}.items():
-        if given:
-            raise BadOptionError(
-                option=option, problem="a run without a pause lasts as long as --sustained says; leave one of both out"
-            )
-
-
-def _threads(given: Sequence[int] | int | None) -> tuple[int, ...]:
-    counts = () if given is None else (given,) if isinstance(given, int) else tuple(given)
-    for count in counts:
-        if not 1 <= count <= _MOST_THREADS:
-            raise BadOptionError(option="--threads", problem=f"{count} is not from 1 to {_MOST_THREADS}")
-    return tuple(dict.fromkeys(counts))
-
-
-def _plan(
-    processes: int | None, *, cools: bool, quick: bool, profile: bool, seed: int, sustained_s: float | None
-) -> Plan:
-    """Gives how much is measured.
-
-    Args:
-        processes: What the user says; None for the plan's own number.
-        cools: Whether heat is waited for. This machine tells of none, and what slows it down are other programs, which
-            no rest ends; and the user may not want to wait.
-        quick: Whether a first look is enough.
-        profile: Whether the time by operator is wanted.
-        seed: Of the order.
-        sustained_s: How long one configuration runs without a pause in seconds; None for rounds.
-    """
-    plan = Plan.quick(profile=profile, seed=seed) if quick else Plan(profile=profile, seed=seed)
-    if not cools:
-        plan = replace(plan, retries=0, cool_down_s=0.0)
-    if sustained_s is not None:
-        # Between processes the cores rest for a moment, so the processes are long.
-        seconds = min(_SUSTAINED_PROCESS_S, sustained_s / _LEAST_SUSTAINED_PROCESSES)
-        plan = replace(plan, runs=1, seconds=seconds, warmup_seconds=0.0, memory=False)
-    if processes is None:
-        return plan
-    if not 1 <= processes <= _MOST_PROCESSES:
-        raise BadOptionError(option="--processes", problem=f"{processes} is not from 1 to {_MOST_PROCESSES}")
-    return replace(plan, processes=processes)
