@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.benchmark_command import model_file, own_folders
 from fakes.benchmark_faults import command, home_with_model, short_deadlines
 from fakes.file_server import FileServer, running_file_server
 from fakes.phone.real_adb import adb_server, fake_phone, own_adb
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from fakes.small_networks import SmallNetwork
 
 # Fixtures; a conftest.py in a folder that sorts before this file would be taken for this one by --doctest-modules.
-__all__ = ["adb_server", "command", "fake_phone", "home_with_model", "own_adb", "short_deadlines"]
+__all__ = [
+    "adb_server",
+    "command",
+    "fake_phone",
+    "home_with_model",
+    "model_file",
+    "own_adb",
+    "own_folders",
+    "short_deadlines",
+]
 
 # Quiet TensorFlow and cap its threads: several test workers share few cores.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -11,26 +11,13 @@ from fakes.benchmark_command import records_of, run_benchmark, summaries_of
 from fakes.phone.benchmark_tool import FakeTool, runs_of
 from fakes.phone.system_files import Cluster
 from fakes.phone.tool_lines import percentile
-from fakes.tiny_bundles import make_tiny_bundles, sha256, tflite_of, tiny_network
+from fakes.tiny_bundles import make_tiny_bundles, sha256, tflite_of
+
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 LOGS = Path(__file__).parent.parent / "device" / "golden_logs"
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 NEEDS_TWO_CORES = pytest.mark.skipif(CORES[:2] != [0, 1], reason="needs the cores 0 and 1")
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch) -> None:
-    """Writes nothing beside the test's folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def file(tmp_path) -> Path:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(tiny_network())
-    return path
 
 
 def test_a_linux_box_measures_too(fake_phone, tmp_path, capsys):
@@ -56,11 +43,11 @@ def test_a_linux_box_measures_too(fake_phone, tmp_path, capsys):
 
 
 @NEEDS_TWO_CORES
-def test_a_linux_box_binds_a_run_to_real_cores_and_tells_so(fake_phone, file, tmp_path, capsys):
+def test_a_linux_box_binds_a_run_to_real_cores_and_tells_so(fake_phone, model_file, tmp_path, capsys):
     phone = fake_phone(linux=True, crlf=True)
     phone.cores(Cluster(cores=1, max_khz=1_000_000), Cluster(cores=1, max_khz=2_000_000))
     tool = FakeTool(real=True).write(tmp_path / "tool")
-    envelope = run_benchmark(capsys, file, "--tool", tool, "--quick", "--processes", 1, "--threads", 1)
+    envelope = run_benchmark(capsys, model_file, "--tool", tool, "--quick", "--processes", 1, "--threads", 1)
     for run, record in zip(runs_of(phone), records_of(envelope), strict=True):
         assert record["cores"] == [1]
         assert int(run["cpus_allowed"].replace(",", ""), 16) == 0b10
@@ -68,11 +55,11 @@ def test_a_linux_box_binds_a_run_to_real_cores_and_tells_so(fake_phone, file, tm
 
 
 @NEEDS_TWO_CORES
-def test_a_linux_box_that_cannot_bind_is_doubted(fake_phone, file, tmp_path, capsys):
+def test_a_linux_box_that_cannot_bind_is_doubted(fake_phone, model_file, tmp_path, capsys):
     phone = fake_phone(linux=True, missing=("taskset",))
     phone.cores(Cluster(cores=1, max_khz=1_000_000), Cluster(cores=1, max_khz=2_000_000))
     tool = FakeTool().write(tmp_path / "tool")
-    envelope = run_benchmark(capsys, file, "--tool", tool, "--quick", "--processes", 1, "--threads", 1)
+    envelope = run_benchmark(capsys, model_file, "--tool", tool, "--quick", "--processes", 1, "--threads", 1)
     (summary,) = summaries_of(envelope)
     could = ",".join(map(str, CORES))
     assert summary["doubts"] == [f"it was to run on the cores 1 and could run on {could}"]
@@ -89,16 +76,18 @@ def test_a_linux_box_that_cannot_bind_is_doubted(fake_phone, file, tmp_path, cap
         (FakeTool.replaying((LOGS / "interpreter_litert_1_2.log").read_text(), exit_code=1), "exit status 1"),
     ],
 )
-def test_a_failing_run_is_noticed_where_the_shell_always_reports_0(tool, words, fake_phone, file, tmp_path, capsys):
+def test_a_failing_run_is_noticed_where_the_shell_always_reports_0(
+    tool, words, fake_phone, model_file, tmp_path, capsys
+):
     phone = fake_phone(linux=True, crlf=True)
-    envelope = run_benchmark(capsys, file, "--tool", tool.write(tmp_path / "tool"), "--quick", code=4)
+    envelope = run_benchmark(capsys, model_file, "--tool", tool.write(tmp_path / "tool"), "--quick", code=4)
     assert words in envelope["errors"][0]["message"]
     assert phone.leftovers() == ()
 
 
-def test_a_tool_that_the_linux_box_cannot_start_is_named(fake_phone, file, tmp_path, capsys):
+def test_a_tool_that_the_linux_box_cannot_start_is_named(fake_phone, model_file, tmp_path, capsys):
     phone = fake_phone(linux=True, crlf=True)
     (tmp_path / "tool").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
-    envelope = run_benchmark(capsys, file, "--tool", tmp_path / "tool", "--quick", code=3)
+    envelope = run_benchmark(capsys, model_file, "--tool", tmp_path / "tool", "--quick", code=3)
     assert "not built for the ABI x86_64" in envelope["errors"][0]["message"]
     assert phone.leftovers() == ()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fakes.benchmark_command import report_of, run_benchmark, summaries_of
 from fakes.phone.benchmark_tool import FakeTool
-from fakes.tiny_bundles import make_tiny_bundles, sha256, tiny_network
+from fakes.tiny_bundles import make_tiny_bundles, sha256
 
 import mobile_deploy.pipeline.benchmark_report as benchmark_report
 from mobile_deploy.cli import main
@@ -20,23 +20,10 @@ from mobile_deploy.pipeline.benchmark import benchmark
 from mobile_deploy.pipeline.benchmark_result import BenchmarkResult
 from mobile_deploy.report.tables import print_table
 
+pytestmark = pytest.mark.usefixtures("own_folders")
+
 COMMITTED = Path(__file__).parent.parent / "data" / "benchmark_schema_1" / "benchmark.json"
 QUICK = ("--quick", "--processes", 1, "--threads", 4)
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch) -> None:
-    """Writes nothing beside the test's folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def file(tmp_path) -> Path:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(tiny_network())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +71,9 @@ def test_the_report_has_the_shape_of_its_schema(fake_phone, bundles, tmp_path, c
     assert shape(report) == shape(committed)
 
 
-def test_the_envelope_holds_the_report_without_its_processes(fake_phone, file, tmp_path, capsys):
+def test_the_envelope_holds_the_report_without_its_processes(fake_phone, model_file, tmp_path, capsys):
     fake_phone()
-    envelope = run_benchmark(capsys, file, "--tool", tool_with(tmp_path), *QUICK)
+    envelope = run_benchmark(capsys, model_file, "--tool", tool_with(tmp_path), *QUICK)
     assert (envelope["schema_version"], envelope["status"], envelope["errors"]) == (1, "ok", [])
     assert set(envelope["data"]) == {"report", "places", "comparisons", "attached", "notes"}
     (place,) = report_of(envelope)["places"]
@@ -94,14 +81,15 @@ def test_the_envelope_holds_the_report_without_its_processes(fake_phone, file, t
     assert place == envelope["data"]["places"][0]
     folder = Path(envelope["data"]["report"])
     assert sorted(path.name for path in folder.iterdir()) == ["benchmark.json", "latency.png", "logs.txt"]
-    assert report_of(envelope)["models"][0]["sha256"] == sha256(file)
+    assert report_of(envelope)["models"][0]["sha256"] == sha256(model_file)
     assert place["about"]["tool"]["sha256"] == sha256(tmp_path / "tool")
 
 
-def test_two_reports_of_one_second_do_not_meet(fake_phone, file, tmp_path, monkeypatch, capsys):
+def test_two_reports_of_one_second_do_not_meet(fake_phone, model_file, tmp_path, monkeypatch, capsys):
     fake_phone()
     monkeypatch.setattr(benchmark_report.time, "strftime", lambda form, *_: form.replace("%", ""))
-    folders = {run_benchmark(capsys, file, "--tool", tool_with(tmp_path), *QUICK)["data"]["report"] for _ in range(2)}
+    made = (run_benchmark(capsys, model_file, "--tool", tool_with(tmp_path), *QUICK) for _ in range(2))
+    folders = {envelope["data"]["report"] for envelope in made}
     assert len(folders) == 2
 
 

@@ -9,10 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.tiny_bundles import tiny_network
 
 from mobile_deploy.cli import main
 
 _CONTROL = re.compile(r"[^\n\x20-\x7e\u00a0-\U0010ffff]|\x85|\u2028|\u2029")
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes nothing beside the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A model without a bundle."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tiny_network())
+    return path
 
 
 def run_benchmark(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> dict[str, Any]:
