@@ -7,8 +7,8 @@ A file becomes the network's square in four steps, each in integers so that a po
    colour), transparency laid over white: `(color * alpha + 255 * (255 - alpha) + 127) // 255`.
 2. Fit. Stretch keeps the whole picture. Center-crop takes the square of `floor(shorter * fraction + 0.5)` pixels, at
    least 1, whose left and top are `(width - square) // 2` and `(height - square) // 2`.
-3. Resize with Pillow's 8-bit antialiased bilinear filter, to side x side. Letterbox resizes the longer side to `side`
-   and the shorter to `(2 * shorter * side + longer) // (2 * longer)`, at least 1.
+3. Resize with Pillow's 8-bit antialiased bilinear filter, to side x side: first all rows, then all columns. Letterbox
+   resizes the longer side to `side` and the shorter to `(2 * shorter * side + longer) // (2 * longer)`, at least 1.
 4. Letterbox alone pads with black; left and top get `(side - size) // 2`, right and bottom the rest.
 """
 
@@ -254,7 +254,9 @@ def _over_white(picture: Picture) -> Picture:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Picture:
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    # Each pass rounds, and Pillow 13 does the columns of tall pictures first, older ones never do.
+    narrowed = image.resize((size[0], image.height), Image.Resampling.BILINEAR)
+    return np.asarray(narrowed.resize(size, Image.Resampling.BILINEAR))
 
 
 def _padded(picture: Picture, side: int) -> Picture:

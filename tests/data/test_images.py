@@ -57,6 +57,13 @@ def test_sixteen_bit_grey_keeps_its_high_byte(tmp_path):
     assert decoded[0, :, 0].tolist() == [0, 0, 1, 128, 255]
 
 
+def test_rows_are_resized_before_columns_in_pictures_of_any_shape():
+    # The rows' means are 0, 1, 0, 0 after rounding, whose weighted mean rounds to 0; columns first would give 1.
+    tall = np.zeros((4, 2, 3), np.uint8)
+    tall[1, 0] = 2
+    assert fit_picture(tall, side=1, fit=STRETCH).tolist() == [[[0, 0, 0]]]
+
+
 def test_transparency_is_laid_over_white(tmp_path):
     pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 100, 255, 128]]], np.uint8)
     decoded = decode_picture(save(tmp_path / "alpha.png", pixels))
