@@ -10,15 +10,17 @@ RUN := $(BIN)/mobile-deploy
 DEMO := build/demo
 DEMO_NET := --variant v2 --alpha 0.35 --resolution 96
 DEMO_NAME := mobilenet_v2_0.35_96
+ANDROID := build/android
 
 # Two test processes share two cores; each keeps TensorFlow to one thread.
 PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -q --durations=15
 
-# With REQUIRE_ADB=1 a missing adb is a failure and not a reason to skip.
-export REQUIRE_ADB
+# With REQUIRE_ADB=1 a missing adb is a failure and not a reason to skip; likewise REQUIRE_ANDROID and what builds the app.
+export REQUIRE_ADB REQUIRE_ANDROID
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe check format lock wheel bench clean ci
+.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe android android-tools check format lock \
+	wheel bench clean ci
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,10 +73,10 @@ adb:
 		fi
 
 test: $(READY) adb  ## the tests, at most 20 minutes on 2 cores
-	$(PYTEST) -n 2 --dist loadscope -m "not slow"
+	$(PYTEST) -n 2 --dist loadscope -m "not slow and not android"
 
 test-slow: $(READY) adb  ## the tests that take minutes each
-	$(PYTEST) -n 2 --dist loadscope -m slow
+	$(PYTEST) -n 2 --dist loadscope -m "slow and not android"
 
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
 	$(BIN)/python tests/run_pythons.py $(PYTHONS)
@@ -86,6 +88,23 @@ test-mediapipe: $(READY)  ## MediaPipe Tasks opens our files, in an environment 
 			apt-get update -qq && apt-get install -y -qq libgles2 libegl1 >/dev/null; \
 		fi
 	$(BIN)/python tests/run_mediapipe.py $(MEDIAPIPE)
+
+android-tools:
+	@missing=$$(for p in javac:openjdk-17-jdk-headless mvn:maven aapt2:aapt zipalign:zipalign apksigner:apksigner; do \
+		command -v $${p%%:*} >/dev/null || echo $${p#*:}; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing" $$missing "for the Android app"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	elif [ -n "$$missing" ]; then \
+		echo "the Android app cannot be built here: sudo apt-get install" $$missing; \
+	fi
+
+android: $(READY) android-tools  ## the Android app with the network that ships: built, checked, its Kotlin tested
+	rm -rf $(ANDROID)
+	$(RUN) export $(DEMO_NET) --weights demo --quant int8,float32 --golden --output $(ANDROID)
+	$(RUN) app build $(ANDROID)/$(DEMO_NAME)-int8 $(ANDROID)/$(DEMO_NAME)-float32 --output $(ANDROID)
+	$(RUN) app check $(ANDROID)/*.apk
+	$(PYTEST) -m android
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -101,6 +120,7 @@ lock:  ## resolve the packages again, with hashes
 		--no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile tests/mediapipe.in --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --custom-compile-command "make lock" --quiet --output-file tests/mediapipe.lock
+	$(BIN)/python -m mobile_deploy.android.artifacts
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
@@ -113,4 +133,4 @@ bench: $(READY)  ## export, a step of --qat and benchmark --host, each beside it
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
 
-ci: check test test-slow test-pythons test-mediapipe  ## everything
+ci: check test test-slow test-pythons test-mediapipe android  ## everything

@@ -8,6 +8,8 @@
     │   ├── RegressionError                 in pipeline/benchmark_result.py
     │   ├── NothingComparedError            in pipeline/benchmark_result.py
     │   ├── AuditFailedError                in pipeline/results.py
+    │   ├── ApkCheckFailedError             in android/apk_report.py
+    │   ├── AppDiffersError                 in pipeline/app_run.py
     │   └── BudgetMissedError               in pipeline/results.py
     ├── UsageError                  exit 2  the request itself is wrong
     │   ├── UnknownNameError
@@ -18,6 +20,7 @@
     │   ├── NothingToResumeError
     │   ├── ResumeMismatchError
     │   ├── SeveralPhonesError              in device/failures.py
+    │   ├── ForeignFileError                in android/placed_files.py
     │   └── UntrustedModelError
     ├── EnvironmentMissingError     exit 3  phone, network, disk or a tool is missing
     │   ├── MachineNotReadyError
@@ -40,6 +43,13 @@
     │   ├── PhoneFullError                  in device/failures.py
     │   ├── ToolUnfitError                  in device/failures.py
     │   ├── AppMissingError                 in device/failures.py
+    │   ├── AppInTheWayError                in device/app_install.py
+    │   ├── PhoneUnfitError                 in device/app_install.py
+    │   ├── InstallForbiddenError           in device/app_install.py
+    │   ├── BuildToolMissingError           in android/failures.py
+    │   ├── ArtifactsNotFetchedError        in android/failures.py
+    │   ├── DamagedArtifactError            in android/failures.py
+    │   ├── KeystoreUnusableError           in android/failures.py
     │   ├── ToolNotPublishedError           in device/releases.py
     │   └── ToolNotFetchedError             in device/releases.py
     ├── ToolFailedError             exit 4  a device or a tool failed
@@ -50,6 +60,8 @@
     │   ├── DamagedTransferError            in device/private_folder.py
     │   ├── PhoneLostError                  in device/failures.py
     │   ├── PhoneRefusedError               in device/failures.py
+    │   ├── BuildStepFailedError            in android/failures.py
+    │   ├── ForbiddenApiError               in android/failures.py
     │   ├── RunFailedError                  in device/failures.py
     │   │   ├── RunTimedOutError            in device/failures.py
     │   │   └── GarbledResultError          in device/failures.py
@@ -71,6 +83,9 @@
         ├── CustomLayerError
         ├── NotTheTwinError                 in tflite/twins.py
         ├── UntrainableError                in training/twin.py
+        ├── UntrainedBundleError            in android/admission.py
+        ├── UnauditedBundleError            in android/admission.py
+        ├── BundleTooNewError               in android/admission.py
         └── BundleChangedError              in bundle.py
 
 A message says what failed with the value, then what is allowed; `hint` is the next command or step.

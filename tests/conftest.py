@@ -12,6 +12,7 @@ import pytest
 from fakes.benchmark_command import model_file, own_folders
 from fakes.benchmark_faults import command, home_with_model, short_deadlines
 from fakes.file_server import FileServer, running_file_server
+from fakes.jvm import app_maker, app_tools, jvm, tiny_apk, tiny_bundles
 from fakes.phone.real_adb import adb_server, fake_phone, own_adb
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 # Fixtures; a conftest.py in a folder that sorts before this file would be taken for this one by --doctest-modules.
 __all__ = [
     "adb_server",
+    "app_maker",
+    "app_tools",
     "command",
     "fake_phone",
     "home_with_model",
+    "jvm",
     "model_file",
     "own_adb",
     "own_folders",
     "short_deadlines",
+    "tiny_apk",
+    "tiny_bundles",
 ]
 
 # Quiet TensorFlow and cap its threads: several test workers share few cores.

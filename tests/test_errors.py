@@ -26,11 +26,17 @@ def drawn() -> dict[str, str]:
 
 def test_the_drawing_shows_every_class_under_its_parent():
     for module in (
+        "android.admission",
+        "android.apk_report",
+        "android.failures",
+        "android.placed_files",
         "bundle",
         "device.adb",
+        "device.app_install",
         "device.failures",
         "device.private_folder",
         "device.releases",
+        "pipeline.app_run",
         "pipeline.benchmark_result",
         "pipeline.evaluation_results",
         "pipeline.results",
