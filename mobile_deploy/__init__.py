@@ -14,9 +14,10 @@ A tour, from the ground up; a room imports only from rooms above it in this list
     tflite                     converting, calibrating, quantizing, auditing and running
     evaluation, report         accuracy and error by layer; tables, plots, sheets
     training                   fine-tuning, distillation, quantization-aware training, pruning, clustering
-    device                     phones over adb, benchmark_model, this machine; sessions, heat, regressions
+    device                     phones over adb, benchmark_model, the sample app there; sessions, heat, regressions
+    android                    the sample app here: its sources, bundles in it, building and checking an APK
     pipeline                   the jobs: export, train, quantize, predict, evaluate, debug, inspect, verify, benchmark,
-                               devices, doctor
+                               devices, app, doctor
     cli                        the command line: one module per command
 
 The names below are the Python API; the command line calls exactly these. They load on first use, so that importing the

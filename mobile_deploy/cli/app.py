@@ -17,6 +17,7 @@ import typer
 
 import mobile_deploy
 from mobile_deploy.cli import (
+    android,
     benchmark,
     debug,
     devices,
@@ -66,6 +67,7 @@ app = typer.Typer(
 )
 for _name, _run in COMMANDS.items():
     app.command(_name)(_run)
+app.add_typer(android.group)
 
 
 def _print_version(wanted: bool) -> None:
@@ -136,11 +138,17 @@ def _usage_problem(error: typer.TyperException) -> Problem:
     return Problem(type="UsageError", message=error.format_message(), hint=f"see {path} --help")
 
 
+def _named_command(words: Sequence[str]) -> str | None:
+    """Gives the command that a line names, such as "export" or "app build"; None where it names none."""
+    first, second = (*words, "", "")[:2]
+    if first == android.NAME:
+        return f"{first} {second}" if second in android.COMMANDS else first
+    return first if first in COMMANDS else None
+
+
 def _fail(given: tuple[str, ...], problem: Problem, *, exit_code: int) -> int:
     options = tuple(takewhile(lambda word: word != "--", given))
-    words = (word for word in options if not word.startswith("-"))
-    first = next(words, None)
-    command = first if first in COMMANDS else None
+    command = _named_command([word for word in options if not word.startswith("-")])
     if exit_code == UsageError.exit_code and not problem.hint:
         problem = replace(problem, hint=f"see {' '.join(filter(None, (PROGRAM, command)))} --help")
     report_failure(

@@ -114,12 +114,12 @@ class ToolUnfitError(EnvironmentMissingError):
 
 
 class AppMissingError(EnvironmentMissingError):
-    """The sample app is not on the phone, or is too old to measure."""
+    """The sample app is not on the phone, or is too old for what is asked of it."""
 
     def __init__(self, *, serial: str, problem: str) -> None:
         self.serial = serial
         super().__init__(
-            f"phone {serial!r}: {problem}", hint="install the sample app, or leave out --via app to use benchmark_model"
+            f"phone {serial!r}: {problem}", hint="run: mobile-deploy app build BUNDLE, then mobile-deploy app install"
         )
 
 
@@ -167,13 +167,12 @@ class RunFailedError(ToolFailedError):
 class RunTimedOutError(RunFailedError):
     """A process did not end in time and was killed."""
 
-    def __init__(self, *, what: object, timeout_s: float, log: str = "") -> None:
+    def __init__(
+        self, *, what: object, timeout_s: float, log: str = "", hint: str = "try fewer threads, or another delegate"
+    ) -> None:
         self.timeout_s = timeout_s
         super().__init__(
-            what=what,
-            reason=f"it did not end within {timeout_s:g} s and was killed",
-            log=log,
-            hint="try fewer threads, or another delegate",
+            what=what, reason=f"it did not end within {timeout_s:g} s and was killed", log=log, hint=hint
         )
 
 

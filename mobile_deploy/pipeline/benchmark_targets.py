@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mobile_deploy.device.adb import Adb, await_phones, find_adb
-from mobile_deploy.device.app import AppTarget, ModelOnPhone, app_version
+from mobile_deploy.device.app import AppTarget, ModelOnPhone
+from mobile_deploy.device.app_conversation import app_version
 from mobile_deploy.device.condition import read_condition
 from mobile_deploy.device.connection import Connection
 from mobile_deploy.device.cores import default_threads
 from mobile_deploy.device.facts import PhoneFacts, hardware_serial, read_facts
-from mobile_deploy.device.failures import PhoneNotReadyError
+from mobile_deploy.device.failures import AppMissingError, PhoneNotReadyError
 from mobile_deploy.device.finishing import cleaned_up
 from mobile_deploy.device.gates import objections, readiness
 from mobile_deploy.device.host import HostTarget
@@ -211,7 +212,8 @@ def _furnish(
     """Brings the models, and the tool if it is to run them, to a phone."""
     connection = folder.connection
     if wishes.via == "app":
-        version = app_version(connection)
+        with _benchmark_model_offered():
+            version = app_version(connection)
         places = _push_models(folder, facts, models, progress)
         return AppTarget(
             connection,
@@ -229,6 +231,16 @@ def _furnish(
     places = _push_models(folder, facts, models, progress)
     paths = {name: f"{folder.path}/{place}" for name, place in places.items()}
     return PhoneTarget(folder, facts, tool=tool, models=paths)
+
+
+@contextmanager
+def _benchmark_model_offered() -> Iterator[None]:
+    """Names the other way to measure where the app is missing."""
+    try:
+        yield
+    except AppMissingError as error:
+        error.hint = f"{error.hint}; or leave out --via app to use benchmark_model"
+        raise
 
 
 def _push_models(

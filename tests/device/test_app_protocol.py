@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from mobile_deploy.device.app_protocol import encode_request, parse_result
+from mobile_deploy.device.app_measuring import measuring_request, parse_measurement
+from mobile_deploy.device.app_protocol import encode, read_answer
 from mobile_deploy.device.failures import RunFailedError
 from mobile_deploy.device.measurement import Configuration, Memory, RunRequest
 
@@ -31,14 +32,18 @@ ANSWER = {
 }
 
 
+def parse_line(line):
+    return parse_measurement(read_answer(line, what=WHAT), what=WHAT, sha256="5a")
+
+
 def parse(**changes):
-    return parse_result(json.dumps({**ANSWER, **changes}), what=WHAT, sha256="5a")
+    return parse_line(json.dumps({**ANSWER, **changes}))
 
 
 def test_a_request_holds_nothing_that_a_shell_takes_amiss_and_says_all():
     request = RunRequest(configuration=WHAT, kind="memory", runs=7, seconds=0.25, warmup_seconds=0.5)
     path = "/data/local/tmp/a b';$(reboot)\n.tflite"
-    text = encode_request(request, token="ab", path=path, sha256="5a")
+    text = encode({"token": "ab", **measuring_request(request, path=path, sha256="5a")})
     assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
     assert json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) == {
         "token": "ab",
@@ -64,9 +69,7 @@ def test_an_answer_becomes_a_measurement():
 
 
 def test_only_the_median_and_the_count_are_needed():
-    told, runtime = parse_result(
-        '{"schema_version": 1, "sha256": "5a", "centre_ms": 6, "runs": 1}', what=WHAT, sha256="5a"
-    )
+    told, runtime = parse_line('{"schema_version": 1, "sha256": "5a", "centre_ms": 6, "runs": 1}')
     assert (told.centre_ms, told.runs, told.used, told.doubts, told.memory, runtime) == (6.0, 1, "", (), None, "")
 
 
@@ -106,12 +109,12 @@ def test_an_answer_that_does_not_fit_is_no_result(changes):
 @pytest.mark.parametrize("line", ['{"centre_ms": 6, "ru', '{"centre_ms": NaN}', "[" * 100_000, "[1]"])
 def test_a_line_that_is_cut_off_is_no_result(line):
     with pytest.raises(RunFailedError, match=r"cut off or no JSON|no JSON object"):
-        parse_result(line, what=WHAT, sha256="5a")
+        parse_line(line)
 
 
 def test_a_failure_is_told_in_the_words_of_the_app():
     with pytest.raises(RunFailedError, match=r"gpu: the app says: the GPU has no OpenCL") as caught:
-        parse_result('{"schema_version": 1, "error": "the GPU has no OpenCL"}', what=WHAT, sha256="5a")
+        parse_line('{"schema_version": 1, "error": "the GPU has no OpenCL"}')
     assert caught.value.exit_code == 4
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from mobile_deploy.device.adb import find_adb
-from mobile_deploy.device.app import AppTarget, ModelOnPhone, app_version
+from mobile_deploy.device.app import AppTarget, ModelOnPhone
+from mobile_deploy.device.app_conversation import app_version
 from mobile_deploy.device.connection import Connection, ShellAnswer
 from mobile_deploy.device.facts import PhoneFacts
 from mobile_deploy.device.failures import AppMissingError, PhoneLostError, RunFailedError, RunTimedOutError
@@ -20,7 +21,7 @@ from mobile_deploy.device.measurement import Configuration, RunRequest
 from mobile_deploy.errors import BadOptionError
 
 MODEL = ModelOnPhone(folder="/data/local/tmp/mobile-deploy-1f", name="model-0.tflite", sha256="5a")
-STARTED = "Starting: Intent { cmp=dev.mobiledeploy.demo/.BenchmarkActivity (has extras) }\n"
+STARTED = "Starting: Intent { cmp=dev.mobiledeploy.demo/.ShellActivity (has extras) }\n"
 OLDER_CRASH = "FATAL EXCEPTION: main\nProcess: dev.mobiledeploy.demo, PID: 9\njava.lang.Error: long ago\n"
 
 
@@ -73,7 +74,7 @@ class ScriptedPhone:
         return ShellAnswer(code=0, output="")
 
     def _start(self, activity: str, request: str, script: str) -> ShellAnswer:
-        assert activity == "dev.mobiledeploy.demo/.BenchmarkActivity"
+        assert activity == "dev.mobiledeploy.demo/.ShellActivity"
         self.request = json.loads(base64.urlsafe_b64decode(request + "=" * (-len(request) % 4)))
         self.mark = re.search(r"^log -p i -t mobile-deploy (\S+)", script, re.MULTILINE)[1]
         self.started_at = self.clock.now()
@@ -216,9 +217,9 @@ def test_a_phone_that_cannot_tell_of_processes_is_waited_for(clock):
     ],
 )
 @pytest.mark.parametrize("code", [0, 1])
-def test_an_app_without_a_benchmark_is_too_old(clock, output, code):
+def test_an_app_without_the_activity_is_too_old(clock, output, code):
     phone = ScriptedPhone(clock, nothing, starts=ShellAnswer(code=code, output=STARTED + output))
-    with pytest.raises(AppMissingError, match=r"'R5': the sample app 1\.2 has no benchmark") as caught:
+    with pytest.raises(AppMissingError, match=r"'R5': the sample app 1\.2 answers no requests") as caught:
         run(phone)
     assert caught.value.exit_code == 3
 
@@ -292,12 +293,12 @@ def test_the_version_of_the_app_is_told():
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_a_missing_app_is_named_with_the_way_around_it(code):
+def test_a_missing_app_is_named_with_the_way_to_it(code):
     with pytest.raises(
         AppMissingError, match=r"'R5': the sample app dev\.mobiledeploy\.demo is not installed"
     ) as caught:
         app_version(PackageList(ShellAnswer(code=code, output=""), ""))
-    assert "--via app" in caught.value.hint
+    assert "mobile-deploy app install" in caught.value.hint
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fake phone is a Unix machine")

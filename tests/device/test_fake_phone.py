@@ -360,7 +360,7 @@ class TestApp:
         said(adb_server, phone, f"cd {BASE}; echo model > m; chmod {mode} m; chmod 711 .")
         asked = {"token": "ab", "model": f"{BASE}/m", "threads": 2, "runs": 5, "seconds": 0, "kind": "latency"}
         request = base64.urlsafe_b64encode(json.dumps(asked).encode()).decode().rstrip("=")
-        said(adb_server, phone, f"am start -S -n {PACKAGE}/.BenchmarkActivity --es request {request}")
+        said(adb_server, phone, f"am start -S -n {PACKAGE}/.ShellActivity --es request {request}")
         assert requests_of(phone) == (asked,)
         return json.loads(said(adb_server, phone, "logcat -d -v raw -s mobile-deploy:I") or "{}")
 
@@ -405,7 +405,7 @@ class TestApp:
     def test_an_app_without_a_benchmark_cannot_be_started(self, adb_server, fake_phone):
         phone = fake_phone()
         SampleApp(activity=False).install(phone)
-        answer = adb_server.on(phone, "shell", f"am start -n {PACKAGE}/.BenchmarkActivity --es request e30")
+        answer = adb_server.on(phone, "shell", f"am start -n {PACKAGE}/.ShellActivity --es request e30")
         assert answer.returncode == 1
         assert b"does not exist" in answer.stderr
 

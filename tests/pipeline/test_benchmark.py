@@ -19,7 +19,7 @@ from fakes.phone.benchmark_tool import FakeTool, Replay, runs_of, started_runs
 from fakes.phone.sample_app import SampleApp, requests_of
 from fakes.tiny_bundles import tiny_network
 
-import mobile_deploy.device.app as app_module
+import mobile_deploy.device.app_conversation as app_module
 from mobile_deploy.device.failures import (
     AppMissingError,
     NoPhoneError,
@@ -437,7 +437,7 @@ def test_an_app_that_is_not_there_or_has_no_benchmark_is_named(fake_phone, monke
         benchmark("tiny.tflite", via="app", quick=True, clock=phone.clock)
     assert caught.value.exit_code == 3 and "leave out --via app" in caught.value.hint
     SampleApp(activity=False).install(phone)
-    with pytest.raises(AppMissingError, match="has no benchmark"):
+    with pytest.raises(AppMissingError, match="answers no requests"):
         benchmark("tiny.tflite", via="app", quick=True, clock=phone.clock)
     assert (phone.leftovers(), phone.wakefulness()) == ((), "Asleep")
 
