@@ -50,6 +50,10 @@ def shown_commands() -> list[str]:
     ]
 
 
+def needs_the_app(command: str) -> bool:
+    return command.startswith("mobile-deploy app ") or "--via app" in command
+
+
 def shortened(words: list[str]) -> list[str]:
     """Takes the length out of a command that trains, and lets all replace what another one wrote."""
     words = [STAND_INS.get(word, word) for word in words]
@@ -126,14 +130,30 @@ def workplace(tmp_path, monkeypatch, keras, published_weight_files, phone_with_t
     return tmp_path
 
 
-def test_every_command_runs_in_reading_order(workplace, capsys):
-    commands = shown_commands()
-    assert len(commands) >= 12
+def run_all(commands: list[str], capsys) -> None:
     for command in commands:
         program, *words = shlex.split(command.removeprefix("python -m "))
         run = draw if program == "mobile_deploy.data.demo" else main
         assert run(shortened(words)) == 0, f"{command}\n{capsys.readouterr().err}"
         assert "Traceback" not in capsys.readouterr().err
+
+
+def test_every_command_runs_in_reading_order(workplace, capsys):
+    commands = [command for command in shown_commands() if not needs_the_app(command)]
+    assert len(commands) >= 30
+    run_all(commands, capsys)
+
+
+@pytest.mark.android
+def test_every_command_of_the_app_runs_in_reading_order(app_tools, fake_phone, tmp_path, monkeypatch, capsys):
+    commands = [command for command in shown_commands() if needs_the_app(command)]
+    assert len(commands) >= 8
+    fake_phone()
+    monkeypatch.chdir(tmp_path)
+    demo = "export --variant v2 --alpha 0.35 --resolution 96 --weights demo --quant float32,int8 -o build"
+    assert main(demo.split()) == 0
+    monkeypatch.setitem(STAND_INS, "BUNDLE", "build/mobilenet_v2_0.35_96-int8")
+    run_all(commands, capsys)
 
 
 def test_the_python_snippet_runs(workplace, capsys):

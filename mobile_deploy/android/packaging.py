@@ -1,7 +1,7 @@
 """The APK as a zip: entries in order, without times, and stored ones where Android can map them into memory.
 
-What a program maps, reads as it is or has compressed itself already is stored. Native libraries begin on a boundary of
-16 KiB, the largest page that a phone has; anything else that is stored on one of 4 bytes.
+What a program maps is stored, and begins on a boundary of 16 KiB, the largest page that a phone has. Android asks that
+of native libraries alone; of anything else that is stored, 4 bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 LIBRARY_ALIGNMENT_BYTES = 16_384
 ENTRY_ALIGNMENT_BYTES = 4
 
-_STORED_ENDINGS = frozenset({".arsc", ".so", ".tflite", ".png", ".webp", ".jpg"})
+_STORED_ENDINGS = frozenset({".arsc", ".so", ".tflite"})
 # The header that Google's own tools pad with: id, size, and the alignment that the padding is for.
 _PADDING_ID = 0xD935
 _PADDING_HEADER = struct.Struct("<HHH")
@@ -33,7 +33,7 @@ def is_stored(name: str) -> bool:
 
 
 def alignment_bytes(name: str) -> int:
-    """Gives the boundary that the content of a stored entry begins on."""
+    """Gives the boundary that the content of a stored entry must begin on."""
     return LIBRARY_ALIGNMENT_BYTES if name.endswith(".so") else ENTRY_ALIGNMENT_BYTES
 
 
@@ -56,7 +56,7 @@ def _entry(name: str, offset: int) -> zipfile.ZipInfo:
     if not is_stored(name):
         entry.compress_type = zipfile.ZIP_DEFLATED
         return entry
-    alignment = alignment_bytes(name)
+    alignment = LIBRARY_ALIGNMENT_BYTES
     begin = offset + _LOCAL_HEADER_BYTES + len(name.encode()) + _PADDING_HEADER.size
     padding = -begin % alignment
     size = padding + _PADDING_HEADER.size - 4
