@@ -4,6 +4,8 @@ plugins {
 
 kotlin {
     compilerOptions.jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_1_8
+    // Java's own classes as Android 8 has them: calls of later ones would not be found there.
+    compilerOptions.freeCompilerArgs.add("-Xjdk-release=1.8")
     // They need vectors that the Python side writes: make android runs them.
     sourceSets.named("test") { kotlin.setSrcDirs(emptyList<String>()) }
 }

@@ -44,6 +44,12 @@ class Tool:
         return self.fixes.get(platform, f"install {self.name} and put it on the PATH")
 
 
+# Elsewhere they come with Google's SDK alone.
+_SDK_FIXES = {
+    "darwin": "brew install --cask android-commandlinetools, and name its folder in ANDROID_HOME",
+    "win32": "choco install android-sdk, and name its folder in ANDROID_HOME",
+}
+
 TOOLS = (
     Tool(
         name="adb",
@@ -60,7 +66,7 @@ TOOLS = (
         pattern=r'version "([^"]+)"',
         needed_for="build the Android app",
         fixes={
-            "linux": "sudo apt install default-jdk-headless",
+            "linux": "sudo apt install openjdk-17-jdk-headless",
             "darwin": "brew install openjdk",
             "win32": "choco install temurin",
         },
@@ -72,6 +78,22 @@ TOOLS = (
         pattern=r"Apache Maven (\S+)",
         needed_for="build the Android app",
         fixes={"linux": "sudo apt install maven", "darwin": "brew install maven", "win32": "choco install maven"},
+    ),
+    Tool(
+        name="aapt2",
+        program="aapt2",
+        arguments=("version",),
+        pattern=r"\(aapt\) (\S+)",
+        needed_for="build the Android app, unless ANDROID_HOME names an SDK",
+        fixes={"linux": "sudo apt install aapt", **_SDK_FIXES},
+    ),
+    Tool(
+        name="apksigner",
+        program="apksigner",
+        arguments=("--version",),
+        pattern=r"^(\S+)$",
+        needed_for="build the Android app, unless ANDROID_HOME names an SDK",
+        fixes={"linux": "sudo apt install apksigner", **_SDK_FIXES},
     ),
 )
 

@@ -215,7 +215,7 @@ def test_a_missing_package_exits_3_and_still_shows_everything(bin_dir, needing, 
     assert {"fake-absent", "adb", "disk"} <= {finding["name"] for finding in envelope["data"]["findings"]}
 
 
-def test_without_adb_java_and_maven_it_exits_0(bin_dir, needing, capsys):
+def test_without_the_programs_of_the_app_it_exits_0(bin_dir, needing, capsys):
     put_package(needing("fake-good"), "fake-good", version="1.0")
     assert main(["doctor", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["data"]["findings"]
@@ -223,6 +223,8 @@ def test_without_adb_java_and_maven_it_exits_0(bin_dir, needing, capsys):
         "adb",
         "java",
         "maven",
+        "aapt2",
+        "apksigner",
         "phone",
     ]
 
