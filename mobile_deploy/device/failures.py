@@ -171,9 +171,7 @@ class RunTimedOutError(RunFailedError):
         self, *, what: object, timeout_s: float, log: str = "", hint: str = "try fewer threads, or another delegate"
     ) -> None:
         self.timeout_s = timeout_s
-        super().__init__(
-            what=what, reason=f"it did not end within {timeout_s:g} s and was killed", log=log, hint=hint
-        )
+        super().__init__(what=what, reason=f"it did not end within {timeout_s:g} s and was killed", log=log, hint=hint)
 
 
 class GarbledResultError(RunFailedError):
