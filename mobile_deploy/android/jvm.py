@@ -20,7 +20,7 @@ JVM_ROLES = ("kotlinc", "library", "host", "test")
 """What of the lock the JVM takes; "host" holds the runtime for Linux on x86-64."""
 
 _SUCCESSFUL = re.compile(r"^\[\s*(\d+) tests successful", re.MULTILINE)
-_FAILED = re.compile(r"^\[\s*(\d+) tests failed", re.MULTILINE)
+_FAILED = re.compile(r"^\[\s*(\d+) (?:tests|containers) failed", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class JunitResult:
 
     Attributes:
         successful: Tests that passed.
-        failed: Tests that did not.
+        failed: Tests that did not, and classes and factories of tests that failed themselves.
         output: What JUnit printed.
     """
 
@@ -140,8 +140,7 @@ class Jvm:
 
 
 def _count(pattern: re.Pattern[str], output: str) -> int:
-    found = pattern.search(output)
-    return int(found[1]) if found else 0
+    return sum(map(int, pattern.findall(output)))
 
 
 def find_jvm(*, sources: Path | None = None, report: Report | None = None) -> Jvm:

@@ -111,8 +111,8 @@ def test_only_the_results_that_were_used_last_are_kept(cache, monkeypatch):
     monkeypatch.setattr(kept_results, "_KEPT", 2)
     other = kept_result("app.zip", "k", make(b"0"))
     paths = [kept_result("core.jar", f"k{number}", make(b"1")) for number in range(2)]
-    os.utime(paths[0], (9, 9))
-    os.utime(paths[1], (8, 8))
+    os.utime(paths[0], (8, 8))
+    os.utime(paths[1], (9, 9))
     kept_result("core.jar", "k0", refuse)  # used again, so it is newer now
     newest = kept_result("core.jar", "k2", make(b"1"))
     assert (paths[0].exists(), paths[1].exists(), newest.exists(), other.exists()) == (True, False, True, True)

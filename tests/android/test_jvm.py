@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -25,6 +26,8 @@ package demo
 
 import kotlin.test.Test
 import kotlin.test.assertEquals
+import org.junit.jupiter.api.DynamicTest
+import org.junit.jupiter.api.TestFactory
 
 class TwiceTest {
     @Test fun `text is written twice`() = assertEquals("abab", twice("ab"))
@@ -36,6 +39,12 @@ class TwiceTest {
 
 class OtherTest {
     @Test fun `all is well`() = assertEquals("", twice(""))
+}
+
+class FactoryTest {
+    @TestFactory fun `tests from a list`(): List<DynamicTest> = listOf(DynamicTest.dynamicTest("drawn") {})
+
+    @TestFactory fun `tests that are never made`(): List<DynamicTest> = error("the list is lost")
 }
 """
 
@@ -62,13 +71,19 @@ def test_a_program_that_fails_is_told_in_its_own_words(small):
 
 def test_tests_are_counted_and_failures_are_told(small):
     result = small.run_junit("core", properties={"demo.word": "ö"})
-    assert (result.successful, result.failed) == (3, 1)
+    assert (result.successful, result.failed) == (4, 2)
     assert "nothing is three" in result.output and "expected: <aaa> but was: <aa>" in result.output
 
 
 def test_some_classes_can_be_run_alone(small):
     result = small.run_junit("core", only=r".*OtherTest")
     assert (result.successful, result.failed) == (1, 0)
+
+
+def test_a_factory_that_makes_no_tests_has_failed(small):
+    result = small.run_junit("core", only=r".*FactoryTest")
+    assert (result.successful, result.failed) == (1, 1)
+    assert "the list is lost" in result.output
 
 
 def test_tests_that_do_not_exist_are_an_error_and_no_success(small):
@@ -82,7 +97,8 @@ def test_what_is_compiled_is_kept_until_a_source_changes(small):
     first = again.core()[0]
     assert steps == []
     main = small.sources / "core" / "src" / "main" / "kotlin" / "Main.kt"
-    main.write_text(MAIN.replace("say something", "say a word"), encoding="utf-8")
+    # A word that no earlier run has used, for the cache outlives them.
+    main.write_text(MAIN.replace("something", uuid4().hex), encoding="utf-8")
     try:
         assert again.core()[0] != first and steps == ["compiling core"]
     finally:

@@ -31,7 +31,7 @@ class Classifier(
     private val output = tensorOf(decoder.sizeBytes)
 
     /** The input tensor of the last picture, from 0 to its limit; the next one overwrites it. */
-    val lastInput: ByteBuffer get() = input.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN)
+    val lastInput: ByteBuffer get() = input.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN).apply { openWhole() }
 
     /** One score for each label of the last picture; empty before there was one. */
     var lastScores: FloatArray = FloatArray(0)
@@ -47,6 +47,9 @@ class Classifier(
     fun classify(source: PixelSource, turn: Turn, top: Int = DEFAULT_TOP): Answer {
         val start = nanoTime()
         encoder.encode(fitter.toSquare(source, turn), input)
+        // A runner may have moved through them.
+        input.openWhole()
+        output.openWhole()
         val encoded = nanoTime()
         runner.run(input, output)
         val ran = nanoTime()

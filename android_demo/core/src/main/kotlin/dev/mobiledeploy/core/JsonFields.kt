@@ -26,6 +26,8 @@ fun readJsonObject(text: String): JsonFields = JsonFields(
         Json.parseToJsonElement(text)
     } catch (error: IllegalArgumentException) {
         throw BadJsonException("it is no readable JSON", error)
+    } catch (error: StackOverflowError) {
+        throw BadJsonException("it is nested too deep", error)
     } as? JsonObject ?: throw BadJsonException("it is no JSON object"),
 )
 

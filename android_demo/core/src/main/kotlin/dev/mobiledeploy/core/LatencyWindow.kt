@@ -5,12 +5,12 @@ data class LatencySummary(val medianMs: Double, val p90Ms: Double, val count: In
 
 /** The last [size] times of something that goes on; older ones are forgotten. It belongs to one thread. */
 class LatencyWindow(private val size: Int) {
-    private val timesMs = DoubleArray(size)
-    private var added = 0L
-
     init {
         require(size > 0) { "a window of $size times holds none" }
     }
+
+    private val timesMs = DoubleArray(size)
+    private var added = 0L
 
     /** Takes one more time in milliseconds. */
     fun add(ms: Double) {

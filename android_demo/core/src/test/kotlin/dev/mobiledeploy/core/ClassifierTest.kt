@@ -65,6 +65,18 @@ class ClassifierTest {
     }
 
     @Test
+    fun `a picture lies over white and is turned upright before it is fed`() {
+        val witness = Witness()
+        val halves = object : PixelSource by FlatPicture(width = 2, height = 2) {
+            override fun readRow(y: Int, left: Int, pixels: IntArray) = pixels.fill(if (y == 0) 0x80FF4000.toInt() else RED)
+        }
+        classifier(witness).classify(halves, Turn.ofDegrees(90))
+        // Half of (255, 64, 0) over white; the upper row is on the right after a quarter turn.
+        val (left, right) = listOf<Byte>(-1, 0, 0) to listOf(255.toByte(), 159.toByte(), 127.toByte())
+        assertEquals(left + right + left + right, witness.seen.single())
+    }
+
+    @Test
     fun `the last input can be read whole and not be changed`() {
         val witness = Witness()
         val classifier = classifier(witness)
@@ -82,7 +94,6 @@ class ClassifierTest {
             override fun run(input: ByteBuffer, output: ByteBuffer) {
                 super.run(input, output)
                 input.position(input.limit())
-                input.order(ByteOrder.BIG_ENDIAN)
             }
         }
         val classifier = classifier(runner)

@@ -28,7 +28,7 @@ class LabelsTest {
 
     @Test
     fun `a blank line before the last name is refused`() {
-        for ((text, line) in listOf("a\n\nb" to 2, "\na" to 1, "a\nb\n \t\nc\n" to 3, "a\n\rb" to 2)) {
+        for ((text, line) in listOf("a\n\nb" to 2, "\na" to 1, "a\nb\n \t\nc\n" to 3, "a\n\rb" to 2, "a\n\u00A0\nb" to 2)) {
             assertEquals(Failure.LabelsUnreadable("net", "line $line is blank"), failureOf(text.toByteArray()), text)
         }
     }

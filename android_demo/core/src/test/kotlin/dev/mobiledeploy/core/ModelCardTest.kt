@@ -44,7 +44,7 @@ class ModelCardTest {
         for (json in listOf("null", "{}", "[7, {}]", "[${LATENCY.replace("12.5", "\"12.5\"")}]")) {
             assertEquals(emptyList(), card("latency", json).latencies, json)
         }
-        val mixed = card("latency", "[7, ${LATENCY.replace("12.25", "null")}, $LATENCY]").latencies
+        val mixed = card("latency", "[7, {}, ${LATENCY.replace("12.25", "null")}, $LATENCY]").latencies
         assertEquals(listOf(null, 12.25), mixed.map { it.lowMs })
     }
 

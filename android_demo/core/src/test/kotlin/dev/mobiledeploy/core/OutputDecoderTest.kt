@@ -77,6 +77,7 @@ class OutputDecoderTest {
         assertEquals(listOf(1, 3, 0), best(five, 3, -1f, 2f, -1f, 2f, -1f))
         assertEquals(listOf(0, 1, 2, 3, 4), best(five, 5, 0f, -0f, 0f, -0f, 0f))
         assertEquals(listOf(3), best(five, 1, 1f, 2f, 2f, 3f, 3f))
+        assertEquals(listOf(3, 4, 1, 2, 0), best(five, 9, 1f, 2f, 2f, 3f, 3f))
         assertEquals(emptyList(), best(five, 0, 1f, 2f, 2f, 3f, 3f))
     }
 
