@@ -93,19 +93,15 @@ def _key(code: AppCode, core: Path) -> str:
 
 
 def _compile(code: AppCode, core: Path, work: Path) -> Path:
-    runtime = _unpack_runtime(code.artifacts, work)
-    code.report("compiling the resources")
-    linked, generated = _link_resources(code, runtime, work)
-    code.report("compiling app")
-    classes = _compile_classes(code, core, runtime, generated, work)
+    compiled = compile_classes(code, core, work)
     code.report("shrinking, checking the API, making Android's bytecode")
     shrunk = work / "shrunk.jar"
     shrink(
         code.toolchain.java,
         code.artifacts,
-        inputs=(*classes, core, *code.libraries, *runtime.jars),
+        inputs=(*compiled.classes, core, *code.libraries, *compiled.runtime),
         libraries=(code.toolchain.framework, *code.toolchain.core_libraries),
-        rules=(code.sources / "app" / "proguard-rules.pro", generated.rules, *runtime.rules),
+        rules=(code.sources / "app" / "proguard-rules.pro", *compiled.rules),
         output=shrunk,
     )
     check_api(code.toolchain.java, code.artifacts, jar=shrunk, sources=code.sources)
@@ -113,8 +109,52 @@ def _compile(code: AppCode, core: Path, work: Path) -> Path:
     run_step("making Android's bytecode", code.toolchain.dex(shrunk, dexed, MIN_SDK))
     bytecode = {name: data for name, data in read_zip(dexed.read_bytes()).items() if name.endswith(".dex")}
     made = work / "made.zip"
-    made.write_bytes(write_zip({**read_zip(linked.read_bytes()), **bytecode}))
+    made.write_bytes(write_zip({**read_zip(compiled.resources.read_bytes()), **bytecode}))
     return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledClasses:
+    """The app as Java's bytecode, before anything is dropped.
+
+    Attributes:
+        classes: A jar and a folder: the module app, and the numbers that it knows its resources by.
+        runtime: Jars of the runtime.
+        manifest: The completed manifest as text.
+        resources: A zip with manifest and resources in their binary forms.
+        rules: Files that say which classes manifest, layouts and runtime name.
+    """
+
+    classes: tuple[Path, Path]
+    runtime: tuple[Path, ...]
+    manifest: Path
+    resources: Path
+    rules: tuple[Path, ...]
+
+
+def compile_classes(code: AppCode, core: Path, work: Path) -> CompiledClasses:
+    """Compiles the module app and its resources; nothing of it is kept.
+
+    Args:
+        code: What is compiled.
+        core: The jar of the module core.
+        work: An empty folder for all that is made.
+
+    Raises:
+        BuildStepFailedError: A step failed.
+        UnreadableFileError: Sources are missing.
+    """
+    runtime = _unpack_runtime(code.artifacts, work)
+    code.report("compiling the resources")
+    linked = _link_resources(code, runtime, work)
+    code.report("compiling app")
+    return CompiledClasses(
+        classes=_compile_kotlin(code, core, runtime, linked, work),
+        runtime=runtime.jars,
+        manifest=linked.manifest,
+        resources=linked.resources,
+        rules=(linked.rules, *runtime.rules),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +183,16 @@ def _unpack_runtime(artifacts: Artifacts, work: Path) -> _Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Generated:
-    """What linking the resources tells the compilers: constants, and classes that the manifest and layouts name."""
+class _Linked:
+    """The linked resources, and what they tell the compilers: constants, and classes that manifest and layouts name."""
 
+    manifest: Path
+    resources: Path
     java: tuple[Path, ...]
     rules: Path
 
 
-def _link_resources(code: AppCode, runtime: _Runtime, work: Path) -> tuple[Path, _Generated]:
+def _link_resources(code: AppCode, runtime: _Runtime, work: Path) -> _Linked:
     manifest, compiled, linked = (work / name for name in ("AndroidManifest.xml", "resources.zip", "linked.zip"))
     source = (code.main / "AndroidManifest.xml").read_bytes()
     manifest.write_bytes(complete_manifest(source, runtime.manifests, app_version()))
@@ -162,14 +204,12 @@ def _link_resources(code: AppCode, runtime: _Runtime, work: Path) -> tuple[Path,
     # The Android 10 edition refuses elements that are newer than it; it writes them all the same.
     lenient = ("--warn-manifest-validation",)
     run_step("linking the resources", (aapt2, "link", *options, *lenient, "-o", linked, compiled), hint=hint)
-    return linked, _Generated(java=source_files(constants, ".java"), rules=rules)
+    return _Linked(manifest=manifest, resources=linked, java=source_files(constants, ".java"), rules=rules)
 
 
-def _compile_classes(
-    code: AppCode, core: Path, runtime: _Runtime, generated: _Generated, work: Path
-) -> tuple[Path, Path]:
+def _compile_kotlin(code: AppCode, core: Path, runtime: _Runtime, linked: _Linked, work: Path) -> tuple[Path, Path]:
     java, numbers, jar = code.toolchain.java, work / "numbers", work / "app.jar"
-    compile_java(java, "the resources' numbers", sources=generated.java, output=numbers)
+    compile_java(java, "the resources' numbers", sources=linked.java, output=numbers)
     sources = kotlin_files(code.main / "kotlin")
     classpath = (numbers, core, *code.libraries, *runtime.jars, code.toolchain.framework)
     compile_kotlin(java, code.artifacts, "app", sources=sources, classpath=classpath, output=jar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fakes.screens import SCREEN_ROLES
 
 from mobile_deploy.android.app_code import BUILD_ROLES
 from mobile_deploy.android.jvm import JVM_ROLES
@@ -69,5 +70,12 @@ def test_what_is_written_is_read_as_it_was(tmp_path):
 def test_everything_that_ships_in_the_lock_has_a_hash_a_size_and_a_use():
     artifacts = read_lock(app_sources() / LOCK_NAME)
     assert [artifact.coordinates for artifact in artifacts if not (artifact.sha256 and artifact.size_bytes)] == []
-    assert {role for artifact in artifacts for role in artifact.roles} == {*BUILD_ROLES, *JVM_ROLES}
+    assert {role for artifact in artifacts for role in artifact.roles} == {*BUILD_ROLES, *JVM_ROLES, *SCREEN_ROLES}
     assert len({artifact.file_name for artifact in artifacts}) == len(artifacts)
+
+
+def test_nobody_who_builds_an_app_fetches_what_only_the_tests_of_its_screens_need():
+    artifacts = read_lock(app_sources() / LOCK_NAME)
+    fetched = with_roles(artifacts, (*BUILD_ROLES, *JVM_ROLES))
+    assert sum(artifact.size_bytes for artifact in artifacts) > sum(artifact.size_bytes for artifact in fetched) + 300e6
+    assert not any("instrumented" in artifact.name or "nativeruntime" in artifact.name for artifact in fetched)

@@ -7,17 +7,17 @@ import dev.mobiledeploy.core.FailureException
 import dev.mobiledeploy.core.FolderFiles
 import dev.mobiledeploy.core.Turn
 import dev.mobiledeploy.core.sha256Of
-import kotlinx.serialization.json.JsonObject
-import kotlinx.serialization.json.addJsonObject
-import kotlinx.serialization.json.buildJsonObject
-import kotlinx.serialization.json.put
-import kotlinx.serialization.json.putJsonArray
 import java.io.File
 import java.io.Writer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Base64
 import kotlin.system.exitProcess
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.addJsonObject
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
+import kotlinx.serialization.json.putJsonArray
 
 /**
  * Answers pictures with bundles by the code that the app runs.

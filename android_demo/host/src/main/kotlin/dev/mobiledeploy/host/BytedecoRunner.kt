@@ -6,6 +6,7 @@ import dev.mobiledeploy.core.ModelRunner
 import dev.mobiledeploy.core.Quantization
 import dev.mobiledeploy.core.TensorInfo
 import dev.mobiledeploy.core.TensorType
+import java.nio.ByteBuffer
 import org.bytedeco.javacpp.BytePointer
 import org.bytedeco.javacpp.Pointer
 import org.bytedeco.tensorflowlite.BuiltinOpResolver
@@ -19,7 +20,6 @@ import org.bytedeco.tensorflowlite.global.tensorflowlite.kTfLiteFloat32
 import org.bytedeco.tensorflowlite.global.tensorflowlite.kTfLiteInt8
 import org.bytedeco.tensorflowlite.global.tensorflowlite.kTfLiteOk
 import org.bytedeco.tensorflowlite.global.tensorflowlite.kTfLiteUInt8
-import java.nio.ByteBuffer
 
 private val TYPES = mapOf(
     kTfLiteFloat32 to TensorType.FLOAT32,
@@ -54,9 +54,12 @@ class BytedecoRunner(
     override val used = describeUse()
 
     override fun run(input: ByteBuffer, output: ByteBuffer) {
-        tensorBytes(inputTensor).put(input.duplicate().apply { rewind() })
+        check(natives.isNotEmpty()) { "the runner is closed" }
+        val target = tensorBytes(inputTensor)
+        require(input.remaining() == target.remaining()) { "the input takes ${target.remaining()} bytes, not ${input.remaining()}" }
+        target.put(input.duplicate())
         if (interpreter.Invoke() != kTfLiteOk) throw FailureException(Failure.RunFailed(bundle, "an operator failed"))
-        output.duplicate().apply { clear() }.put(tensorBytes(outputTensor))
+        output.duplicate().put(tensorBytes(outputTensor))
     }
 
     override fun close() {

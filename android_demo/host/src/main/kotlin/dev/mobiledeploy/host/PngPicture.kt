@@ -7,6 +7,7 @@ import java.awt.image.BufferedImage
 import java.io.File
 import java.io.IOException
 import javax.imageio.ImageIO
+import javax.imageio.stream.FileImageInputStream
 
 /** A decoded picture of this machine. */
 class PngPicture private constructor(override val width: Int, override val height: Int, private val argb: IntArray) :
@@ -32,12 +33,12 @@ class PngPicture private constructor(override val width: Int, override val heigh
         private fun decode(file: File): BufferedImage {
             val reader = ImageIO.getImageReadersByFormatName("png").next()
             return try {
-                ImageIO.createImageInputStream(file).use { stream ->
+                FileImageInputStream(file).use { stream ->
                     reader.input = stream
                     reader.read(0)
                 }
             } catch (error: IOException) {
-                throw FailureException(unreadable(file, "it is damaged or no PNG file").failure, error)
+                throw FailureException(unreadable(file, "it is missing, damaged or no PNG file").failure, error)
             } finally {
                 reader.dispose()
             }

@@ -5,12 +5,12 @@ import dev.mobiledeploy.core.FailureException
 import dev.mobiledeploy.core.FolderFiles
 import dev.mobiledeploy.core.ModelRunner
 import dev.mobiledeploy.core.TensorInfo
-import kotlinx.serialization.json.buildJsonObject
-import kotlinx.serialization.json.put
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Base64
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
 
 private const val INPUTS_NAME = "golden_inputs.bin"
 

@@ -1,10 +1,10 @@
 package dev.mobiledeploy.demo.view
 
-import android.R
 import android.view.View
 import android.widget.AdapterView
 import android.widget.ArrayAdapter
 import android.widget.Spinner
+import dev.mobiledeploy.demo.R
 
 /**
  * A list to choose one thing from.
@@ -33,8 +33,8 @@ class Choice<T>(private val spinner: Spinner, private val word: (T) -> String, p
     }
 
     private fun adapter(words: List<String>) =
-        ArrayAdapter(spinner.context, R.layout.simple_spinner_item, words)
-            .apply { setDropDownViewResource(R.layout.simple_spinner_dropdown_item) }
+        ArrayAdapter(spinner.context, R.layout.chosen, words)
+            .apply { setDropDownViewResource(R.layout.option) }
 
     private inner class Listener : AdapterView.OnItemSelectedListener {
         // Android also tells what the program itself selects.
