@@ -76,7 +76,7 @@ test: $(READY) adb  ## the tests, at most 20 minutes on 2 cores
 	$(PYTEST) -n 2 --dist loadscope -m "not slow and not android"
 
 test-slow: $(READY) adb  ## the tests that take minutes each
-	$(PYTEST) -n 2 --dist loadscope -m "slow and not android"
+	$(PYTEST) -n 2 --dist loadscope --no-loadscope-reorder -m "slow and not android"
 
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
 	$(BIN)/python tests/run_pythons.py $(PYTHONS)
@@ -103,8 +103,9 @@ android: $(READY) android-tools  ## the Android app with the network that ships:
 	rm -rf $(ANDROID)
 	$(RUN) export $(DEMO_NET) --weights demo --quant int8,float32 --golden --output $(ANDROID)
 	$(RUN) app build $(ANDROID)/$(DEMO_NAME)-int8 $(ANDROID)/$(DEMO_NAME)-float32 --output $(ANDROID)
-	$(RUN) app check $(ANDROID)/*.apk
-	$(PYTEST) -m android
+	$(RUN) app check $(ANDROID)/mobile-deploy-demo.apk
+	$(PYTEST) -n 2 --dist loadscope -m android
+	$(BIN)/python tests/run_runtime_2_16.py $(if $(REQUIRE_ANDROID),--require)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

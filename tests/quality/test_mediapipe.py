@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pytest
 from fakes.pictures import make_picture
 from fakes.small_networks import LABELS, SIZES
 from models.user_models import SIDE, backbone
+from quality.app_networks import NAMES, RECIPES, AppNetwork, make_app_network
 from quality.plain_converter import NETWORKS
+from quality.simulation import agreement, mean_distance
 
 from mobile_deploy.bundle import Bundle
 from mobile_deploy.contract import IMAGENET_FIT, ModelContract
@@ -163,6 +166,26 @@ def test_the_real_v2_answers_in_mediapipe_as_in_our_runner(mediapipe, real_v2, p
     opened = mediapipe(replace(case_of(real_v2[quant, io]), pictures=photographs))
     check_agreement(opened)
     assert len(set(opened.top1())) > PHOTOGRAPHS * 0.8
+
+
+@pytest.fixture(scope="module")
+def app_network(request, tmp_path_factory) -> Callable[[str], AppNetwork]:
+    """Gives a network that the sample app is held to, with its 200 pictures; each is made once."""
+    return cache(lambda name: make_app_network(name, request, tmp_path_factory.mktemp(name)))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_app_ships_answers_in_mediapipe_as_in_our_runner(mediapipe, app_network, name, recipe):
+    network = app_network(name)
+    bundle = network.bundles[recipe]
+    case = Case(data=bundle.tflite.read_bytes(), contract=bundle.contract, pictures=network.squares)
+    opened, expected = mediapipe(case), ours(case)
+    agreed, distance = agreement(opened.scores(), expected), mean_distance(opened.scores(), expected)
+    print(f"{name} {recipe}: LiteRT and MediaPipe: {agreed:.1%} agree, L1 {distance:.4f}")
+    assert opened.refused == ""
+    assert (agreed >= 0.97, distance <= 0.05) == (True, True)
+    assert len(set(opened.top1())) >= 4
 
 
 def head(keras, units: int, activation: str | None, *, rescale: float | None):
