@@ -19,8 +19,8 @@ PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pyt
 export REQUIRE_ADB REQUIRE_ANDROID
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe android android-tools check format lock \
-	wheel bench clean ci
+.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe android android-tools test-runtimes \
+	check format lock wheel bench clean ci
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,8 @@ android: $(READY) android-tools  ## the Android app with the network that ships:
 	$(RUN) app build $(ANDROID)/$(DEMO_NAME)-int8 $(ANDROID)/$(DEMO_NAME)-float32 --output $(ANDROID)
 	$(RUN) app check $(ANDROID)/mobile-deploy-demo.apk
 	$(PYTEST) -n 2 --dist loadscope -m android
+
+test-runtimes: $(READY) android-tools  ## LiteRT, the runtime in the APK and the app's code answer alike, 5 minutes
 	$(BIN)/python tests/run_runtime_2_16.py $(if $(REQUIRE_ANDROID),--require)
 
 check: $(READY)  ## format, lint and types
