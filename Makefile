@@ -89,12 +89,14 @@ test-mediapipe: $(READY)  ## MediaPipe Tasks opens our files, in an environment 
 		fi
 	$(BIN)/python tests/run_mediapipe.py $(MEDIAPIPE)
 
+# Java has a list of certificates of its own, which lacks what was added to the machine before Java came.
 android-tools:
 	@missing=$$(for p in javac:openjdk-17-jdk-headless mvn:maven aapt2:aapt zipalign:zipalign apksigner:apksigner; do \
 		command -v $${p%%:*} >/dev/null || echo $${p#*:}; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing" $$missing "for the Android app"; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		update-ca-certificates --fresh >/dev/null; \
 	elif [ -n "$$missing" ]; then \
 		echo "the Android app cannot be built here: sudo apt-get install" $$missing; \
 	fi

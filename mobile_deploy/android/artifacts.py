@@ -30,6 +30,9 @@ _MAVEN_HINTS = {
     "darwin": "brew install maven",
     "win32": "choco install maven",
 }
+# Maven resets the terminal's colours even where it is told to use none.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 400  # characters
 
 Report = Callable[[str], None]
 """Is told what is being done, such as "fetching 29 files"."""
@@ -167,9 +170,11 @@ def _project(artifacts: Sequence[Artifact], folder: Path) -> str:
 
 
 def _first_error(output: str) -> str:
-    """Finds what Maven says is wrong, in one line, among the advice around it."""
-    errors = re.findall(r"^(?:\[ERROR\]|Error:)\s+(.*\S)", output, re.MULTILINE)
-    return (errors or output.split("\n"))[0][:400]
+    """Finds what Maven says is wrong, in one line, among the advice around it; a cause stands at the end of its line."""
+    plain = _COLOUR.sub("", output)
+    errors = re.findall(r"^(?:\[ERROR\]|Error:)\s+(.*\S)", plain, re.MULTILINE)
+    told = (errors or plain.split("\n"))[0].removesuffix(" -> [Help 1]")
+    return told if len(told) <= _LONGEST else f"{told[: _LONGEST // 2]} ... {told[-_LONGEST // 2 :]}"
 
 
 def refresh_lock(path: Path) -> tuple[Artifact, ...]:

@@ -31,9 +31,14 @@ class ArtifactsNotFetchedError(EnvironmentMissingError):
     def __init__(self, *, missing: Iterable[str], problem: str) -> None:
         self.missing = tuple(missing)
         shown = ", ".join(self.missing[:3]) + (", ..." if len(self.missing) > 3 else "")
+        hint = "check the network; behind a proxy or mirror name it in ~/.m2/settings.xml; what has arrived is kept"
+        if "PKIX" in problem:
+            hint = (
+                "Java keeps certificates of its own and misses this network's: put it into /usr/local/share/"
+                "ca-certificates and run sudo update-ca-certificates --fresh, or import it with keytool"
+            )
         super().__init__(
-            f"Maven did not fetch {len(self.missing)} of the build's files ({shown}): {problem}",
-            hint="check the network; behind a proxy or mirror name it in ~/.m2/settings.xml; what has arrived is kept",
+            f"Maven did not fetch {len(self.missing)} of the build's files ({shown}): {problem}", hint=hint
         )
 
 

@@ -28,7 +28,7 @@ text = project.read_text(encoding="utf-8")
 with (here / "runs").open("a") as runs:
     runs.write(str(text.count("<artifactItem>")) + "\\n")
 if (here / "offline").exists():
-    print("[INFO] Scanning\\n[ERROR] Could not transfer artifact g:one: Connection refused\\n[ERROR] To see more, ...")
+    print("[INFO] Scanning\\n" + (here / "offline").read_text())
     sys.exit(1)
 folder = pathlib.Path(re.search("<outputDirectory>(.*?)</", text)[1].replace("&amp;", "&"))
 item = "<artifactItem>.*?<artifactId>(\\\\w+)</artifactId><version>.*?<destFileName>(.*?)</"
@@ -122,11 +122,24 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(maven, lock, dama
 
 
 def test_without_a_network_mavens_own_words_are_told(maven, lock):
-    (maven.folder / "offline").touch()
+    refused = "[ERROR] Could not transfer artifact g:one: Connection refused\n[ERROR] To see more, ...\n"
+    (maven.folder / "offline").write_text(refused)
     with pytest.raises(ArtifactsNotFetchedError, match="Connection refused") as caught:
         fetch_artifacts(("all",), lock=lock)
     assert "proxy" in caught.value.hint
     assert list(artifact_folder().glob("*")) == []
+
+
+def test_the_cause_is_told_though_maven_colours_it_and_puts_it_last(maven, lock):
+    cause = "(certificate_unknown) PKIX path building failed: unable to find valid certification path"
+    long = f"Plugin maven-dependency-plugin could not be resolved: {'Could not transfer artifact: ' * 20}{cause}"
+    (maven.folder / "offline").write_text(f"\x1b[0m\x1b[0m[ERROR] {long} -> [Help 1]\n[ERROR] \n[ERROR] use -e\n")
+    with pytest.raises(ArtifactsNotFetchedError) as caught:
+        fetch_artifacts(("all",), lock=lock)
+    assert "Plugin maven-dependency-plugin" in caught.value.message
+    assert caught.value.message.endswith(cause)
+    assert len(caught.value.message) < 700
+    assert "update-ca-certificates" in caught.value.hint
 
 
 def test_a_maven_that_ends_well_without_a_file_is_caught(maven, lock):
