@@ -13,14 +13,16 @@ DEMO_NAME := mobilenet_v2_0.35_96
 ANDROID := build/android
 
 # Two test processes share two cores; each keeps TensorFlow to one thread.
-PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -q --durations=15
+THREADS := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+PYTEST := $(THREADS) $(BIN)/python -m pytest -q --durations=15
 
-# With REQUIRE_ADB=1 a missing adb is a failure and not a reason to skip; likewise REQUIRE_ANDROID and what builds the app.
+# With REQUIRE_ADB=1 a missing adb is a failure and not a reason to skip; likewise REQUIRE_ANDROID with
+# what builds the app, and REQUIRE_RUNTIMES with the other runtimes.
 export REQUIRE_ADB REQUIRE_ANDROID
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-train adb test test-slow test-pythons test-mediapipe android android-tools test-runtimes \
-	check format lock wheel bench clean ci
+.PHONY: help setup demo demo-train adb test test-slow test-long test-pythons android android-tools test-runtimes check \
+	format lock wheel bench clean ci
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,21 +75,16 @@ adb:
 		fi
 
 test: $(READY) adb  ## the tests, at most 20 minutes on 2 cores
-	$(PYTEST) -n 2 --dist loadscope -m "not slow and not android"
+	$(PYTEST) -n 2 --dist loadscope -m "not slow and not long and not android and not runtimes"
 
 test-slow: $(READY) adb  ## the tests that take minutes each
 	$(PYTEST) -n 2 --dist loadscope --no-loadscope-reorder -m "slow and not android"
 
+test-long: $(READY)  ## trainings that take even longer, which CI leaves out
+	$(PYTEST) -n 2 --dist loadscope -m long
+
 test-pythons: $(READY)  ## the installed wheel under every supported Python that is here
 	$(BIN)/python tests/run_pythons.py $(PYTHONS)
-
-test-mediapipe: $(READY)  ## MediaPipe Tasks opens our files, in an environment of its own
-	@ldconfig -p | grep -q libGLESv2.so.2 && ldconfig -p | grep -q libEGL.so.1 || \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "installing libgles2 and libegl1, which MediaPipe loads"; \
-			apt-get update -qq && apt-get install -y -qq libgles2 libegl1 >/dev/null; \
-		fi
-	$(BIN)/python tests/run_mediapipe.py $(MEDIAPIPE)
 
 # Java has a list of certificates of its own, which lacks what was added to the machine before Java came.
 android-tools:
@@ -108,8 +105,13 @@ android: $(READY) android-tools  ## the Android app with the network that ships:
 	$(RUN) app check $(ANDROID)/mobile-deploy-demo.apk
 	$(PYTEST) -n 2 --dist loadscope -m android
 
-test-runtimes: $(READY) android-tools  ## LiteRT, the runtime in the APK and the app's code answer alike, 5 minutes
-	$(BIN)/python tests/run_runtime_2_16.py $(if $(REQUIRE_ANDROID),--require)
+test-runtimes: $(READY) android-tools  ## LiteRT, the app's code, its runtime and MediaPipe answer alike, 6 minutes
+	@ldconfig -p | grep -q libGLESv2.so.2 && ldconfig -p | grep -q libEGL.so.1 || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing libgles2 and libegl1, which MediaPipe loads"; \
+			apt-get update -qq && apt-get install -y -qq libgles2 libegl1 >/dev/null; \
+		fi
+	$(THREADS) $(BIN)/python tests/run_runtimes.py $(if $(REQUIRE_RUNTIMES),--require)
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -138,4 +140,4 @@ bench: $(READY)  ## export, a step of --qat and benchmark --host, each beside it
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
 
-ci: check test test-slow test-pythons test-mediapipe android  ## everything
+ci: check test test-slow test-pythons android test-runtimes  ## everything

@@ -170,7 +170,7 @@ def _project(artifacts: Sequence[Artifact], folder: Path) -> str:
 
 
 def _first_error(output: str) -> str:
-    """Finds what Maven says is wrong, in one line, among the advice around it; a cause stands at the end of its line."""
+    """Finds what Maven says is wrong, in one line, among the advice around it; the cause stands at its end."""
     plain = _COLOUR.sub("", output)
     errors = re.findall(r"^(?:\[ERROR\]|Error:)\s+(.*\S)", plain, re.MULTILINE)
     told = (errors or plain.split("\n"))[0].removesuffix(" -> [Help 1]")

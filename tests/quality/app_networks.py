@@ -8,8 +8,9 @@ demo   the V2 of ten classes that this project trained, drawn pictures
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +21,17 @@ from PIL import Image
 from quality.plain_converter import NETWORKS
 
 from mobile_deploy.bundle import Bundle
-from mobile_deploy.data.demo import draw_demo_pictures, make_demo_pictures
+from mobile_deploy.data.demo import draw_demo_picture, draw_demo_pictures
+from mobile_deploy.data.demo_textures import TEXTURES
 from mobile_deploy.data.images import decode_picture, fit_picture
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.train import train
 
 # One test process makes a network and asks all about it.
-NAMES = tuple(pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("v1", "v2", "v3", "demo"))
 RECIPES = ("int8", "float16", "dynamic")
 PICTURES = 200
 _DRAWN_SIDE = 128
+_TRAINED_ON = 250  # pictures of each class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,11 @@ def make_app_network(name: str, request: pytest.FixtureRequest, folder: Path) ->
     bundles = {"v3": _trained_v3, "demo": _demo}.get(name, _published)(name, request, folder / "bundles")
     pictures = folder / "pictures"
     pictures.mkdir(parents=True)
-    drawn = _photographs(request) if name in NETWORKS else draw_demo_pictures(PICTURES, seed=31, side=_DRAWN_SIDE)
-    for number, picture in enumerate(drawn):
+    shown = {
+        "v3": _textures,
+        "demo": lambda: draw_demo_pictures(PICTURES, seed=31, side=_DRAWN_SIDE),
+    }.get(name, lambda: _photographs(request))
+    for number, picture in enumerate(shown()):
         Image.fromarray(picture).save(pictures / f"{number:03}.png", compress_level=1)
     return AppNetwork(bundles=_by_recipe(bundles), folder=pictures)
 
@@ -86,21 +91,34 @@ def _demo(name: str, request: pytest.FixtureRequest, folder: Path) -> Sequence[B
 
 
 def _trained_v3(name: str, request: pytest.FixtureRequest, folder: Path) -> Sequence[Bundle]:
-    """Weights that no one trained will not do: they answer otherwise when anything is rounded otherwise."""
-    make_demo_pictures(folder / name, per_class=120)
+    """Undecided weights will not do: they answer otherwise when anything is rounded otherwise."""
+    for texture in TEXTURES:
+        (folder / name / texture).mkdir(parents=True)
+        for index in range(_TRAINED_ON):
+            data = draw_demo_picture(texture, index, side=_DRAWN_SIDE)
+            (folder / name / texture / f"{index}.jpg").write_bytes(data)
     made = train(
         "v3-small",
         alpha=0.75,
         resolution=64,
         weights="none",
         data=folder / name,
-        epochs=5,
+        epochs=8,
         label_smoothing=0.0,
         quant=RECIPES,
         calibration=_calibration(),
         output=folder,
     )
     return made.bundles
+
+
+def _textures() -> Iterator[np.ndarray]:
+    """Pictures that V3 was not trained on."""
+    for number in range(PICTURES):
+        index, place = divmod(number, len(TEXTURES))
+        data = draw_demo_picture(tuple(TEXTURES)[place], index, seed=31, side=_DRAWN_SIDE)
+        with Image.open(io.BytesIO(data)) as picture:
+            yield np.asarray(picture)
 
 
 def _calibration() -> list[np.ndarray]:

@@ -1,98 +1,35 @@
-"""MediaPipe Tasks opens our image classifiers, with our labels and our answers.
-
-MediaPipe runs in an environment of its own, whose Python `tests/run_mediapipe.py` hands over.
-"""
+"""MediaPipe Tasks opens our image classifiers, with our labels and our answers."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fakes.pictures import make_picture
 from fakes.small_networks import LABELS, SIZES
 from models.user_models import SIDE, backbone
-from quality.app_networks import NAMES, RECIPES, AppNetwork, make_app_network
+from quality.other_runtimes import Case, Opened, open_in_mediapipe
 from quality.plain_converter import NETWORKS
-from quality.simulation import agreement, mean_distance
 
 from mobile_deploy.bundle import Bundle
-from mobile_deploy.contract import IMAGENET_FIT, ModelContract
+from mobile_deploy.contract import IMAGENET_FIT
 from mobile_deploy.data.images import load_picture
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.tflite.metadata import attach_metadata
-from mobile_deploy.tflite.runner import Runner
 from mobile_deploy.variants.registry import VARIANTS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.runtimes
 
-CLIENT = Path(__file__).parent.parent / "mediapipe_client.py"
 FILES = (("float32", None), ("float16", None), ("dynamic", None), ("int8", "uint8"), ("int8", "float32"))
 PHOTOGRAPHS = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A classifier, and pictures of the size it takes."""
-
-    data: bytes
-    contract: ModelContract
-    pictures: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """What MediaPipe makes of a case."""
-
-    case: Case
-    found: dict[str, Any]
-
-    @property
-    def refused(self) -> str:
-        return self.found.get("refused", "")
-
-    @property
-    def model(self) -> dict[str, Any]:
-        """The metadata, as Google's reader finds it."""
-        return self.found["metadata"]["model"]
-
-    def scores(self) -> np.ndarray:
-        """(N, size) scores by class."""
-        return np.array([[score for _, _, score in sorted(answer)] for answer in self.found["answers"]])
-
-    def top1(self) -> np.ndarray:
-        """(N,) class that is named first."""
-        return np.array([answer[0][0] for answer in self.found["answers"]])
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mediapipe(tmp_path_factory) -> Callable[[Case], Opened]:
     """Opens a case in MediaPipe."""
-    python = os.environ.get("MEDIAPIPE_PYTHON")
-    if not python:
-        pytest.skip("no environment with MediaPipe; python tests/run_mediapipe.py makes one")
-
-    def open_case(case: Case) -> Opened:
-        folder = tmp_path_factory.mktemp("mediapipe")
-        (folder / "case.tflite").write_bytes(case.data)
-        np.save(folder / "case.npy", case.pictures)
-        done = subprocess.run([python, CLIENT, folder], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return Opened(case=case, found=json.loads((folder / "case.json").read_text()))
-
-    return open_case
-
-
-def ours(case: Case) -> np.ndarray:
-    with Runner(case.data, case.contract) as runner:
-        return runner.run(case.pictures)
+    return lambda case: open_in_mediapipe(case, tmp_path_factory.mktemp("mediapipe"))
 
 
 def names_found(opened: Opened) -> set[tuple[str, ...]]:
@@ -107,7 +44,7 @@ def case_of(bundle: Bundle) -> Case:
 
 def check_agreement(opened: Opened) -> None:
     """Insists on our labels, our scores and our answers."""
-    case, expected = opened.case, ours(opened.case)
+    case, expected = opened.case, opened.case.our_scores()
     assert opened.refused == ""
     assert names_found(opened) == {case.contract.labels}
     assert opened.scores() == pytest.approx(expected, abs=1e-5)
@@ -168,26 +105,6 @@ def test_the_real_v2_answers_in_mediapipe_as_in_our_runner(mediapipe, real_v2, p
     assert len(set(opened.top1())) > PHOTOGRAPHS * 0.8
 
 
-@pytest.fixture(scope="module")
-def app_network(request, tmp_path_factory) -> Callable[[str], AppNetwork]:
-    """Gives a network that the sample app is held to, with its 200 pictures; each is made once."""
-    return cache(lambda name: make_app_network(name, request, tmp_path_factory.mktemp(name)))
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("name", NAMES)
-def test_what_the_app_ships_answers_in_mediapipe_as_in_our_runner(mediapipe, app_network, name, recipe):
-    network = app_network(name)
-    bundle = network.bundles[recipe]
-    case = Case(data=bundle.tflite.read_bytes(), contract=bundle.contract, pictures=network.squares)
-    opened, expected = mediapipe(case), ours(case)
-    agreed, distance = agreement(opened.scores(), expected), mean_distance(opened.scores(), expected)
-    print(f"{name} {recipe}: LiteRT and MediaPipe: {agreed:.1%} agree, L1 {distance:.4f}")
-    assert opened.refused == ""
-    assert (agreed >= 0.97, distance <= 0.05) == (True, True)
-    assert len(set(opened.top1())) >= 4
-
-
 def head(keras, units: int, activation: str | None, *, rescale: float | None):
     layers = keras.layers
     image = keras.Input((SIDE, SIDE, 3))
@@ -233,7 +150,7 @@ def test_a_single_probability_is_that_of_the_second_class(mediapipe, keras, tmp_
     case = case_of(made.bundles[0])
     opened = mediapipe(case)
     assert names_found(opened) == {("dog",)}
-    assert opened.scores() == pytest.approx(ours(case), abs=1e-5)
+    assert opened.scores() == pytest.approx(case.our_scores(), abs=1e-5)
 
 
 def test_int8_input_is_what_mediapipe_refuses(mediapipe, v2_network):

@@ -22,8 +22,6 @@ from mobile_deploy.pipeline.train import train
 from mobile_deploy.pipeline.train_result import TrainResult
 from mobile_deploy.statistics import mcnemar_exact
 
-pytestmark = pytest.mark.slow
-
 SIDE, BATCH = 96, 16
 PER_CLASS, PER_CLASS_TO_VALIDATE = 240, 60
 FLOAT_BAR = 0.9
@@ -134,21 +132,26 @@ class Network:
         assert_file_computes_as_trained(trained.witness)
 
 
+@pytest.mark.slow
 class TestV1(Network):
     variant, width_multiplier, epochs = "v1", 0.35, 16
 
 
+@pytest.mark.slow
 class TestV3Small(Network):
     variant, width_multiplier, epochs = "v3-small", 0.5, 11
 
 
+@pytest.mark.slow
 class TestV3SmallMinimalistic(Network):
     variant, width_multiplier, epochs = "v3-small-minimalistic", 0.5, 12
 
 
+@pytest.mark.long
 class TestV3Large(Network):
     variant, width_multiplier, epochs = "v3-large", 0.5, 9
 
 
+@pytest.mark.long
 class TestV3LargeMinimalistic(Network):
     variant, width_multiplier, epochs = "v3-large-minimalistic", 0.5, 10

@@ -62,6 +62,8 @@ private fun typeOf(type: DataType): TensorType? = when (type) {
     else -> null
 }
 
-// The numbers of TensorFlow Lite go on to 2.17; LiteRT began again with 1.0.
-private fun runtimeName(version: String): String =
-    if (version.startsWith("2.")) "TensorFlow Lite $version" else "LiteRT $version"
+// Releases of TensorFlow Lite that have the calls above are 2.16 and 2.17; LiteRT began again with 1.0 and is below that.
+private fun runtimeName(version: String): String {
+    val isTensorFlowLite = version.startsWith("2.16") || version.startsWith("2.17")
+    return if (isTensorFlowLite) "TensorFlow Lite $version" else "LiteRT $version"
+}

@@ -9,11 +9,9 @@ import dev.mobiledeploy.core.Failure
 import dev.mobiledeploy.core.FailureException
 import dev.mobiledeploy.core.PixelSource
 import dev.mobiledeploy.core.Turn
+import dev.mobiledeploy.core.requirePictureFits
 import java.io.ByteArrayInputStream
 import java.io.IOException
-
-// As on the Python side: above every common camera.
-private const val MOST_PIXELS = 80_000_000L
 
 /** A decoded picture: its stored [pixels], how they lie, and a small upright [preview] to look at. */
 class DecodedPicture(private val bitmap: Bitmap, val turn: Turn, val preview: Bitmap) : AutoCloseable {
@@ -72,10 +70,6 @@ class PictureDecoder(private val previewPixels: Int) {
         inPreferredColorSpace = ColorSpace.get(ColorSpace.Named.SRGB)
         inScaled = false
     }
-}
-
-private fun requirePictureFits(width: Int, height: Int) {
-    if (width.toLong() * height > MOST_PIXELS) throw FailureException(Failure.PictureTooLarge(width, height, MOST_PIXELS))
 }
 
 private fun turnOf(bytes: ByteArray): Turn = try {
