@@ -67,6 +67,15 @@ def test_integer_recipes_are_those_with_integer_activations_and_need_calibration
     assert RECIPES[name].needs_calibration is is_integer
 
 
+@pytest.mark.parametrize(
+    ("operator", "weights", "stays"),
+    [("CONV_2D", 1023, True), ("CONV_2D", 1024, False), ("DEPTHWISE_CONV_2D", 9000, True)],
+)
+def test_dynamic_keeps_depthwise_and_small_kernels_in_float(operator, weights, stays):
+    assert RECIPES["dynamic"].keeps_float(operator, weights) is stays
+    assert not RECIPES["int8"].keeps_float(operator, weights)
+
+
 def test_uint8_is_int8_with_uint8_ends():
     assert resolved("uint8") == resolved("int8", io="uint8") == resolved("uint8", io="uint8") == [("int8", "uint8")]
 

@@ -16,6 +16,7 @@ import numpy as np
 from mobile_deploy.contract import ModelContract, Quantization
 from mobile_deploy.recipes import RECIPES, Recipe
 from mobile_deploy.tflite.graph import WEIGHTED_OPS, Graph, OpRecord
+from mobile_deploy.tflite.precision import kernels_of
 
 # The interface between float input/output and an integer network; never a leftover.
 _BRIDGES = ("QUANTIZE", "DEQUANTIZE")
@@ -108,9 +109,11 @@ def _weights_kept(graph: Graph, recipe: Recipe) -> str | None:
     stored = {16: ("float16",), 8: ("int8",)}.get(recipe.weight_bits)
     if stored is None:
         return None
-    by_buffer = [graph.tensors[op.inputs[1]] for op in graph.ops if op.name in WEIGHTED_OPS]
-    sources = {op.outputs[0]: op.inputs[0] for op in graph.ops if op.name == "DEQUANTIZE"}
-    wide = [t.name for t in by_buffer if graph.tensors[sources.get(t.index, t.index)].dtype not in stored]
+    wide = [
+        kernel.name
+        for op, kernel in kernels_of(graph)
+        if kernel.dtype not in stored and not recipe.keeps_float(op.name, math.prod(kernel.shape))
+    ]
     return f"{len(wide)} kernels are not {stored[0]}, the first {wide[0]}" if wide else None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mobile_deploy.recipes import RECIPES
 from mobile_deploy.tflite.graph import ABSENT, WEIGHTED_OPS, Graph, OpRecord, TensorRecord
 
 _BYTE = ("int8", "uint8")
@@ -73,9 +75,15 @@ def _types(graph: Graph, op: OpRecord, kernel: str | None) -> str:
     return computed if kernel in (None, computed) else f"{computed} with {kernel} weights"
 
 
+def _stays_float(op: OpRecord, kernel: TensorRecord) -> bool:
+    """Says whether a kernel is float32 in dynamic files, too; those of TensorFlow's converter have a few such."""
+    return kernel.dtype == "float32" and RECIPES["dynamic"].keeps_float(op.name, math.prod(kernel.shape))
+
+
+_DYNAMIC = "float32 with int8 weights"
 # What a file is called by the types of its convolutions and fully connected operators.
 _NAMES = {
-    "float32 with int8 weights": "dynamic",
+    _DYNAMIC: "dynamic",
     "float32 with float16 weights": "float16",
     "int16 with int8 weights": "int16x8",
 }
@@ -92,7 +100,8 @@ def file_precision(graph: Graph) -> str:
         where they are mixed; the types of all operators where none has a kernel.
     """
     types = computing_types(graph)
-    weighted = Counter(types[op.index] for op, _ in kernels_of(graph))
+    weighted = Counter(types[op.index] for op, kernel in kernels_of(graph) if not _stays_float(op, kernel))
+    weighted = weighted if _DYNAMIC in weighted else Counter(types[op.index] for op, _ in kernels_of(graph))
     counts = weighted or Counter(name for name in types.values() if name not in ("", _HANDLE))
     named = [(_NAMES.get(name, name), count) for name, count in counts.most_common()]
     if len(named) == 1:

@@ -234,7 +234,19 @@ def _configure(quantizer: Any, request: RecipeRequest, granularity: Granularity)
         quantizer.update_quantization_recipe(anywhere, every, config, casting)
         return
     if not recipe.is_integer:
-        quantizer.add_dynamic_config(anywhere, every, recipe.weight_bits, grain)
+        weights = qtyping.TensorQuantizationConfig(num_bits=recipe.weight_bits, granularity=grain)
+        config = qtyping.OpQuantizationConfig(
+            weight_tensor_config=weights,
+            compute_precision=qtyping.ComputePrecision.INTEGER,
+            min_weight_elements=recipe.least_weights,
+        )
+        quantizer.update_quantization_recipe(anywhere, every, config)
+        for name in recipe.float_operators:
+            quantizer.update_quantization_recipe(
+                anywhere,
+                qtyping.TFLOperationName(name),
+                algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE,
+            )
         return
     quantizer.add_static_config(anywhere, every, recipe.activation_bits, recipe.weight_bits, grain)
     for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):

@@ -26,7 +26,7 @@ _VERSIONS: dict[str, dict[str, int]] = {
     "AVERAGE_POOL_2D": {"int8": 2, "int16": 3},
     "CONCATENATION": {"int8": 2, "int16": 3},
     "CONV_2D": {"int8": 3, "int16": 3, "dynamic": 5},
-    "DEPTHWISE_CONV_2D": {"int8": 3, "int16": 3, "dynamic": 6},
+    "DEPTHWISE_CONV_2D": {"int8": 3, "int16": 3},
     "DEQUANTIZE": {"int8": 2, "int16": 3, "float16": 3},
     "FULLY_CONNECTED": {"int8": 4, "int16": 4, "dynamic": 11},
     "L2_NORMALIZATION": {"int8": 2},

@@ -19,7 +19,7 @@ LABELS = ("Apfel", "Bär, braun", "雪")
 FOLDER = "zwei Bündel"
 
 
-def tiny_network(*, classes: int = len(LABELS), seed: int = 3) -> bytes:
+def tiny_network(*, classes: int = len(LABELS), channels: int = 4, seed: int = 3) -> bytes:
     """A convolution, a mean, a dense layer and a softmax: (1, 8, 8, 3) to (1, classes)."""
     draw = np.random.default_rng(seed)
 
@@ -27,22 +27,24 @@ def tiny_network(*, classes: int = len(LABELS), seed: int = 3) -> bytes:
         return draw.normal(size=shape).astype(np.float32)
 
     file = TfliteFile()
-    image, conv = file.tensor((1, SIDE, SIDE, 3), name="image"), file.tensor((1, SIDE, SIDE, 4), name="conv")
+    image, conv = file.tensor((1, SIDE, SIDE, 3), name="image"), file.tensor((1, SIDE, SIDE, channels), name="conv")
     mean, dense, out = (
-        file.tensor((1, n), name=name) for n, name in ((4, "mean"), (classes, "dense"), (classes, "out"))
+        file.tensor((1, n), name=name) for n, name in ((channels, "mean"), (classes, "dense"), (classes, "out"))
     )
-    file.op("CONV_2D", [image, file.constant(weights(4, 3, 3, 3)), file.constant(weights(4))], conv)
+    file.op("CONV_2D", [image, file.constant(weights(channels, 3, 3, 3)), file.constant(weights(channels))], conv)
     file.op("MEAN", [conv, file.constant(np.array([1, 2], np.int32))], mean)
-    file.op("FULLY_CONNECTED", [mean, file.constant(5 * weights(classes, 4)), file.constant(weights(classes))], dense)
+    file.op(
+        "FULLY_CONNECTED", [mean, file.constant(5 * weights(classes, channels)), file.constant(weights(classes))], dense
+    )
     file.op("SOFTMAX", [dense], out)
     return file.ends([image], [out]).to_bytes()
 
 
-def make_tiny_bundles(folder: Path, *, quant: tuple[str, ...], **settings: Any) -> dict[str, Path]:
+def make_tiny_bundles(folder: Path, *, quant: tuple[str, ...], channels: int = 4, **settings: Any) -> dict[str, Path]:
     """Writes the float file, its labels and bundles with golden vectors; gives the bundles' folders by recipe."""
     folder = folder / FOLDER
     folder.mkdir(exist_ok=True)
-    (folder / "kleines Netz.tflite").write_bytes(tiny_network())
+    (folder / "kleines Netz.tflite").write_bytes(tiny_network(channels=channels))
     (folder / "labels.txt").write_text("".join(f"{name}\n" for name in LABELS), encoding="utf-8")
     made = quantize(
         folder / "kleines Netz.tflite",

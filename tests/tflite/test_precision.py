@@ -31,21 +31,26 @@ def test_each_operator_says_what_it_computes_in(v2_network):
     }
 
 
-def dense(*kernels) -> Graph:
+def dense(*kernels, width: int = 4) -> Graph:
     """One FULLY_CONNECTED after the other, of kernels given as (dtype of the picture, dtype of the kernel, scales)."""
     file = TfliteFile()
     first = None
     for dtype, kernel_dtype, scales in kernels:
-        image = file.tensor((1, 4), dtype=dtype)
+        image = file.tensor((1, width), dtype=dtype)
         first = image if first is None else first
-        kernel = file.constant(np.zeros((4, 4), np.dtype(kernel_dtype)), scales=scales)
-        made = file.op("FULLY_CONNECTED", [image, kernel], file.tensor((1, 4), dtype=dtype))
+        kernel = file.constant(np.zeros((width, width), np.dtype(kernel_dtype)), scales=scales)
+        made = file.op("FULLY_CONNECTED", [image, kernel], file.tensor((1, width), dtype=dtype))
     return read_graph(file.ends([first], [made]).to_bytes())
 
 
 def test_a_mixed_file_counts_its_parts():
     graph = dense(("int8", "int8", (0.5,)), ("int8", "int8", (0.5,)), ("float32", "float32", ()))
     assert file_precision(graph) == "mixed: 2 int8, 1 float32"
+
+
+@pytest.mark.parametrize(("width", "name"), [(4, "dynamic"), (31, "dynamic"), (32, "mixed: 1 dynamic, 1 float32")])
+def test_small_float_kernels_are_a_part_of_dynamic(width, name):
+    assert file_precision(dense(("float32", "int8", (0.5,)), ("float32", "float32", ()), width=width)) == name
 
 
 def test_a_file_without_kernels_is_called_by_its_operators():

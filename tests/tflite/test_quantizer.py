@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -124,13 +125,21 @@ def test_int8_ends_need_no_bridge(v2_network):
     assert (names.total(), names["QUANTIZE"]) == (65, 0)
 
 
-@pytest.mark.parametrize("quant", ["int8", "dynamic", "int16x8"])
+@pytest.mark.parametrize("quant", ["int8", "int16x8"])
 def test_per_channel_gives_each_output_channel_its_scale(v2_network, quant):
     for op, kernel in kernels(v2_network.quantized(quant).data):
         axis = WEIGHTED_OPS[op.name]
         assert kernel.dtype == "int8"
         assert (len(kernel.scales), kernel.channel_axis) == (kernel.shape[axis], axis)
         assert set(kernel.zero_points) == {0}
+
+
+def test_dynamic_leaves_depthwise_and_small_kernels_in_float(v2_network):
+    for op, kernel in kernels(v2_network.quantized("dynamic").data):
+        if op.name == "DEPTHWISE_CONV_2D" or math.prod(kernel.shape) < 1024:
+            assert (kernel.dtype, kernel.scales) == ("float32", ())
+        else:
+            assert (kernel.dtype, len(kernel.scales)) == ("int8", kernel.shape[WEIGHTED_OPS[op.name]])
 
 
 @pytest.mark.parametrize("quant", ["int8", "int16x8"])
