@@ -24,7 +24,7 @@ from quality.simulation import agreement, mean_distance
 from mobile_deploy.bundle import Bundle
 from mobile_deploy.evaluation.accuracy import class_scores
 from mobile_deploy.files import sha256_of_bytes
-from mobile_deploy.tflite.runner import Runner, decode_output, encode_pictures, open_interpreter
+from mobile_deploy.tflite.runner import Runner, decode_output, encode_pictures
 
 pytestmark = pytest.mark.runtimes
 
@@ -50,18 +50,6 @@ def litert_scores(network: AppNetwork, recipe: str) -> np.ndarray:
     bundle = network.bundles[recipe]
     with Runner(bundle.tflite.read_bytes(), bundle.contract) as runner:
         return class_scores(runner.run(network.squares), bundle.contract)
-
-
-def litert_scores_without_xnnpack(network: AppNetwork, recipe: str) -> np.ndarray:
-    bundle = network.bundles[recipe]
-    interpreter = open_interpreter(bundle.tflite.read_bytes(), threads=1, source=bundle.name, xnnpack=False)
-    (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
-    outputs = []
-    for tensor in encode_pictures(network.squares, bundle.contract.input):
-        interpreter.set_tensor(given["index"], tensor[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(answer["index"])[0])
-    return scores_of(bundle, np.stack(outputs))
 
 
 def check_alike(told: str, one: np.ndarray, other: np.ndarray) -> None:
@@ -117,11 +105,6 @@ class Network:
     @pytest.mark.parametrize("recipe", RECIPES)
     def test_the_runtime_that_the_app_ships_answers_as_litert(self, network, old, recipe):
         check_alike(f"{self.name} {recipe}: LiteRT and 2.16.1", litert_scores(network, recipe), old[recipe])
-
-    # 2.16.1 runs the convolutions of dynamic files by kernels of its own, later releases by XNNPACK.
-    def test_without_xnnpack_both_compute_dynamic_files_alike(self, network, old):
-        plain = litert_scores_without_xnnpack(network, "dynamic")
-        check_alike(f"{self.name} dynamic: LiteRT without XNNPACK and 2.16.1", plain, old["dynamic"])
 
     @pytest.mark.parametrize("recipe", RECIPES)
     def test_the_app_feeds_and_names_what_python_does(self, network, app, recipe):
