@@ -27,7 +27,6 @@ from mobile_deploy.data.images import decode_picture, fit_picture
 from mobile_deploy.pipeline.export import export
 from mobile_deploy.pipeline.train import train
 
-# One test process makes a network and asks all about it.
 RECIPES = ("int8", "float16", "dynamic")
 PICTURES = 200
 _DRAWN_SIDE = 128
@@ -103,7 +102,7 @@ def _trained_v3(name: str, request: pytest.FixtureRequest, folder: Path) -> Sequ
         resolution=64,
         weights="none",
         data=folder / name,
-        epochs=8,
+        epochs=12,
         label_smoothing=0.0,
         quant=RECIPES,
         calibration=_calibration(),

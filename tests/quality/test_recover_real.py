@@ -14,7 +14,6 @@ from mobile_deploy.data.images import load_picture
 from mobile_deploy.evaluation.logits import read_logits
 from mobile_deploy.evaluation.parity import logit_sqnr_db
 from mobile_deploy.pipeline.export import export
-from mobile_deploy.statistics import wilson
 
 pytestmark = pytest.mark.slow
 
@@ -81,9 +80,7 @@ def test_v1_says_again_what_the_float_network_says(recovered):
     if recovered.network != "v1":
         pytest.skip("the bar is for V1, which loses most")
     assert recovered.sqnr_db[1] >= 17
-    # 100 photographs cannot tell 14 % from 15 %: 9 to 15 were counted on different machines.
-    flips = round(recovered.flips[1] * len(recovered.reference))
-    assert wilson(flips, len(recovered.reference)).low <= 0.14
+    assert recovered.flips[1] <= 0.14
 
 
 def test_no_network_is_worse_than_before(recovered):
